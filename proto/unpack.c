@@ -2,71 +2,130 @@
 
 #include "base/str.h"
 
-static void *arena_allocator_alloc(void *data, size_t n)
+struct limited { /* protobuf-c's allocator over an arena, remembering that it said no */
+    struct arena *arena;
+    bool refused;
+};
+
+static void *limited_alloc(void *data, size_t n)
 {
-    return arena_alloc(data, n);
+    struct limited *l = data;
+    void *p = arena_alloc(l->arena, n);
+
+    l->refused = l->refused || p == NULL;
+    return p;
 }
 
-static void arena_allocator_free(void *data, void *p)
+static void limited_free(void *data, void *p)
 {
     (void)data; /* the arena frees all at once */
     (void)p;
 }
 
-static bool text_check(const ProtobufCMessage *m, struct err *e);
+struct field_wire { /* one field as it stands on the wire */
+    uint32_t id;
+    unsigned type;        /* wire type: 0 varint, 1 and 5 fixed, 2 with a length */
+    struct bytes payload; /* of type 2 */
+};
 
-/* protobuf-c ends a string at the first NUL: the bytes after it are gone by now, so a NUL is found
- * by scanning the wire form (wire_has_nul). Here only UTF-8 is left to check. */
-static bool string_check(const char *s, const char *field, struct err *e)
+static bool varint_take(struct bytes *in, uint64_t *v)
 {
-    if (s == NULL || utf8_ok(bytes_str(s)))
-        return true;
-    return err_set(e, ERR_INPUT, "proto.text", "%s: not UTF-8 text", field),
-           err_expected(e, "UTF-8 without NUL");
+    *v = 0;
+    for (unsigned shift = 0; shift < 70; shift += 7) {
+        uint8_t b;
+
+        if (in->n == 0)
+            return false;
+        b = *in->p;
+        *in = (struct bytes){in->p + 1, in->n - 1};
+        if (shift < 64)
+            *v |= (uint64_t)(b & 0x7f) << shift;
+        if ((b & 0x80) == 0)
+            return true;
+    }
+    return false;
 }
 
-static bool present(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
+static bool skip(struct bytes *in, uint64_t n)
 {
-    if ((f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) == 0)
-        return true;
-    return *(const uint32_t *)(const void *)((const char *)m + f->quantifier_offset) == f->id;
-}
-
-static bool item_check(const void *item, const ProtobufCFieldDescriptor *f, struct err *e)
-{
-    const void *p;
-
-    memcpy(&p, item, sizeof p);
-    if (f->type == PROTOBUF_C_TYPE_STRING)
-        return string_check(p, f->name, e);
-    return p == NULL || text_check(p, e);
-}
-
-static bool field_check(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, struct err *e)
-{
-    const char *at = (const char *)m + f->offset;
-    size_t n;
-    const char *items;
-
-    if (f->label != PROTOBUF_C_LABEL_REPEATED)
-        return item_check(at, f, e) || err_field(e, "%s", f->name);
-    memcpy(&n, (const char *)m + f->quantifier_offset, sizeof n);
-    memcpy(&items, at, sizeof items);
-    for (size_t i = 0; i < n; i++)
-        if (!item_check(items + i * sizeof(void *), f, e))
-            return err_field(e, "%s[%zu]", f->name, i);
+    if (n > in->n)
+        return false;
+    *in = (struct bytes){in->p + n, in->n - (size_t)n};
     return true;
 }
 
-/* Depth is bounded by the schema: no message type of ours contains itself (tests/check_proto). */
-static bool text_check(const ProtobufCMessage *m, struct err *e) /* NOLINT(misc-no-recursion) */
+/* Groups (types 3 and 4) have no place in proto3. */
+static bool field_take(struct bytes *in, struct field_wire *f)
 {
-    for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
-        const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
+    uint64_t tag, n;
 
-        if ((f->type == PROTOBUF_C_TYPE_STRING || f->type == PROTOBUF_C_TYPE_MESSAGE) &&
-            present(m, f) && !field_check(m, f, e))
+    if (!varint_take(in, &tag) || tag >> 3 == 0 || tag >> 3 > 0x1fffffff)
+        return false;
+    f->id = (uint32_t)(tag >> 3);
+    f->type = (unsigned)(tag & 7);
+    f->payload = (struct bytes){NULL, 0};
+    switch (f->type) {
+    case 0:
+        return varint_take(in, &n);
+    case 1:
+        return skip(in, 8);
+    case 2:
+        if (!varint_take(in, &n) || n > in->n)
             return false;
+        f->payload = (struct bytes){in->p, (size_t)n};
+        return skip(in, n);
+    case 5:
+        return skip(in, 4);
+    default:
+        return false;
+    }
+}
+
+/* How many fields `id` stand in `in` before `end`: the index of the one that ends there, plus one.
+ */
+static size_t count_until(struct bytes in, const uint8_t *end, uint32_t id)
+{
+    struct field_wire f;
+    size_t n = 0;
+
+    while (in.p < end && field_take(&in, &f))
+        n += f.id == id;
+    return n;
+}
+
+static bool name_field(struct bytes in, const uint8_t *end, const ProtobufCFieldDescriptor *f,
+                       struct err *e)
+{
+    if (f->label != PROTOBUF_C_LABEL_REPEATED)
+        return err_field(e, "%s", f->name);
+    return err_field(e, "%s[%zu]", f->name, count_until(in, end, f->id) - 1);
+}
+
+/* protobuf-c ends a string at its first NUL and takes bytes that are not UTF-8, so text is checked
+ * on the wire. The depth bound also keeps protobuf-c's unbounded recursion off our stack. */
+static bool wire_check(const ProtobufCMessageDescriptor *type, struct bytes whole, unsigned depth,
+                       struct err *e) /* NOLINT(misc-no-recursion) */
+{
+    struct bytes in = whole;
+    struct field_wire w;
+
+    if (depth > PROTO_DEPTH_MAX)
+        return err_set(e, ERR_LIMIT, "proto.too-deep", "messages nested more than %d deep",
+                       PROTO_DEPTH_MAX);
+    while (in.n > 0) {
+        const ProtobufCFieldDescriptor *f;
+        bool ok = true;
+
+        if (!field_take(&in, &w))
+            return err_set(e, ERR_INPUT, "proto.malformed", "not a valid message: cut short");
+        f = w.type == 2 ? protobuf_c_message_descriptor_get_field(type, w.id) : NULL;
+        if (f != NULL && f->type == PROTOBUF_C_TYPE_STRING && !utf8_ok(w.payload))
+            ok = err_set(e, ERR_INPUT, "proto.text", "%s: not UTF-8 text without NUL", f->name) ||
+                 err_expected(e, "UTF-8 without NUL");
+        else if (f != NULL && f->type == PROTOBUF_C_TYPE_MESSAGE)
+            ok = wire_check(f->descriptor, w.payload, depth + 1, e);
+        if (!ok)
+            return name_field(whole, in.p, f, e);
     }
     return true;
 }
@@ -74,19 +133,21 @@ static bool text_check(const ProtobufCMessage *m, struct err *e) /* NOLINT(misc-
 bool proto_unpack(const ProtobufCMessageDescriptor *type, struct bytes in, struct arena *a,
                   ProtobufCMessage **out, struct err *e)
 {
-    ProtobufCAllocator alloc = {arena_allocator_alloc, arena_allocator_free, a};
-    size_t before = a->used;
-    ProtobufCMessage *m = protobuf_c_message_unpack(type, &alloc, in.n, in.p);
+    struct limited l = {a, false};
+    ProtobufCAllocator alloc = {limited_alloc, limited_free, &l};
+    ProtobufCMessage *m;
 
-    if (m == NULL && a->used > before && a->limit - a->used < in.n)
+    if (!wire_check(type, in, 1, e))
+        return err_wrap(e, "%s", type->short_name);
+    m = protobuf_c_message_unpack(type, &alloc, in.n, in.p);
+    if (m == NULL && l.refused)
         return err_set(e, ERR_LIMIT, "proto.too-large",
                        "%s: a message of %zu bytes needs more than %zu bytes of memory",
                        type->short_name, in.n, a->limit),
                err_mend(e, "send less at once");
     if (m == NULL)
-        return err_set(e, ERR_INPUT, "proto.malformed", "%s: not a valid message", type->short_name);
-    if (!text_check(m, e))
-        return err_wrap(e, "%s", type->short_name);
+        return err_set(e, ERR_INPUT, "proto.malformed", "%s: not a valid message",
+                       type->short_name);
     *out = m;
     return true;
 }
@@ -103,7 +164,8 @@ void proto_pack(const ProtobufCMessage *m, struct buf *out)
 ProtobufCMessage *proto_copy(const ProtobufCMessage *m, struct arena *a)
 {
     AUTO_BUF struct buf b = {0};
-    ProtobufCAllocator alloc = {arena_allocator_alloc, arena_allocator_free, a};
+    struct limited l = {a, false};
+    ProtobufCAllocator alloc = {limited_alloc, limited_free, &l};
 
     proto_pack(m, &b);
     return b.failed ? NULL : protobuf_c_message_unpack(m->descriptor, &alloc, b.n, b.p);

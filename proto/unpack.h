@@ -11,9 +11,14 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+/* Messages in messages. Ours are not recursive and nest far less; protobuf-c itself has no bound.
+ */
+#define PROTO_DEPTH_MAX 32
+
 /* Unpacks exactly `in` into memory of `a`; the message dies with the arena (never free_unpacked()).
  * Refuses bad wire format (proto.malformed), a message that needs more than the arena's limit
- * (proto.too-large), strings that are not UTF-8 or hold a NUL (proto.text, field path set). */
+ * (proto.too-large) or nests too deep (proto.too-deep), and strings that are not UTF-8 or hold a
+ * NUL (proto.text, field path set). */
 NODISCARD bool proto_unpack(const ProtobufCMessageDescriptor *type, struct bytes in,
                             struct arena *a, ProtobufCMessage **out, struct err *e);
 
