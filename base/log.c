@@ -106,6 +106,16 @@ static void plain_text(struct buf *b, enum log_level level, const char *msg,
     }
 }
 
+static void line_text(struct buf *b, enum log_level level, const char *msg,
+                      const struct log_field *f)
+{
+    if (config.format == LOG_JSON)
+        json_text(b, level, msg, f);
+    else
+        plain_text(b, level, msg, f);
+    buf_putc(b, '\n');
+}
+
 void log_line(enum log_level level, const char *msg, ...)
 {
     AUTO_BUF struct buf b = {.limit = 16384};
@@ -121,11 +131,13 @@ void log_line(enum log_level level, const char *msg, ...)
     while (fields[n].kind != LOG_FIELD_END && n++ < FIELDS_MAX);
     va_end(ap);
     fields[n < FIELDS_MAX ? n : FIELDS_MAX] = LOG_END;
-    if (config.format == LOG_JSON)
-        json_text(&b, level, msg, fields);
-    else
-        plain_text(&b, level, msg, fields);
-    buf_putc(&b, '\n');
+    line_text(&b, level, msg, fields);
+    if (!buf_ok(&b, NULL)) { /* half a record would be none, and would swallow the next one */
+        buf_clear(&b);
+        fields[0] = LOG_STR("cut", "the fields are too long for a line");
+        fields[1] = LOG_END;
+        line_text(&b, level, msg, fields);
+    }
     if (b.p != NULL && write(STDERR_FILENO, b.p, b.n) < 0)
         return; /* nowhere is left to say so */
 }

@@ -66,12 +66,13 @@ bool name_check(const char *s, const char *field, struct err *e)
                    err_expected(e, "1 to 63 of a-z, 0-9 and -"),
                    err_mend(e, "use lower-case letters, digits and '-' only");
     if (n == 0 || n > NAME_MAX_LEN)
-        return err_set(e, ERR_INPUT, "name.length", "%s: a name has 1 to 63 characters, this has %zu",
-                       field, n),
+        return err_set(e, ERR_INPUT, "name.length",
+                       "%s: a name has 1 to 63 characters, this has %zu", field, n),
                err_field(e, "%s", field), err_found(e, "%zu characters", n),
                err_expected(e, "1 to 63 of a-z, 0-9 and -");
     if (s[0] == '-' || s[n - 1] == '-')
-        return err_set(e, ERR_INPUT, "name.dash", "%s: \"%s\" begins or ends with '-'", field, shown),
+        return err_set(e, ERR_INPUT, "name.dash", "%s: \"%s\" begins or ends with '-'", field,
+                       shown),
                err_field(e, "%s", field), err_found(e, "%s", shown),
                err_expected(e, "a letter or digit at both ends");
     return true;
@@ -201,7 +202,9 @@ const char *str_printable(struct bytes in, char *out, size_t size)
 
     for (size_t i = 0; i < in.n;) {
         size_t len = utf8_sequence(in.p + i, in.n - i);
-        bool plain = len != 0 && in.p[i] >= 0x20 && in.p[i] != 0x7f;
+        /* U+0080 to U+009F are control characters too: terminals take 0xc2 0x9b for ESC [ */
+        bool c1 = len == 2 && in.p[i] == 0xc2 && in.p[i + 1] < 0xa0;
+        bool plain = len != 0 && in.p[i] >= 0x20 && in.p[i] != 0x7f && !c1;
         size_t need = plain ? len : 4;
 
         if (o + need + 4 > size) {

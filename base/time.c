@@ -42,10 +42,9 @@ const char *time_format(int64_t wall_s, char *out)
         wall_s = 253402300799;
     rest = wall_s % DAY_S;
     date_of(wall_s / DAY_S, &y, &m, &d);
-    (void)snprintf(out, TIME_TEXT, "%04u-%02u-%02uT%02u:%02u:%02uZ",
-                   (unsigned)y % 10000, (unsigned)m % 100, (unsigned)d % 100,
-                   (unsigned)(rest / 3600) % 100, (unsigned)(rest / 60 % 60),
-                   (unsigned)(rest % 60));
+    (void)snprintf(out, TIME_TEXT, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)y % 10000,
+                   (unsigned)m % 100, (unsigned)d % 100, (unsigned)(rest / 3600) % 100,
+                   (unsigned)(rest / 60 % 60), (unsigned)(rest % 60));
     return out;
 }
 
@@ -115,7 +114,7 @@ bool duration_parse(const char *s, int64_t *ms, struct err *e)
     int64_t total = 0;
     size_t from = 0;
     const char *p = s;
-    bool ok = *p != '\0';
+    bool ok = *p != '\0', bare = ok && strlen(s) <= 18 && s[strspn(s, "0123456789")] == '\0';
 
     while (ok && *p != '\0') {
         int64_t v = 0;
@@ -130,9 +129,10 @@ bool duration_parse(const char *s, int64_t *ms, struct err *e)
         from = u + 1;
     }
     if (!ok)
-        return err_set(e, ERR_INPUT, "duration.format", "not a duration: want 10s, 5m, 1h30m or 2d"),
+        return err_set(e, ERR_INPUT, "duration.format",
+                       "not a duration: want 10s, 5m, 1h30m or 2d"),
                err_found(e, "%.40s", s), err_expected(e, "numbers with units d, h, m, s, ms"),
-               err_mend(e, "write the unit: %.20ss", s);
+               bare && err_mend(e, "write the unit: %ss", s);
     *ms = total;
     return true;
 }

@@ -3,6 +3,8 @@ set(CMAKE_C_STANDARD 17)
 set(CMAKE_C_STANDARD_REQUIRED ON)
 set(CMAKE_C_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+# Our short names (json_object, map_init, ...) must never stand in for a shared library's own.
+set(CMAKE_C_VISIBILITY_PRESET hidden)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 
 option(BAILEY_FUZZ "Build fuzz targets with libFuzzer (clang); otherwise they replay their corpus" OFF)
