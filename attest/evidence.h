@@ -1,0 +1,66 @@
+/* evidence.h - evidence bytes to facts, or a precise refusal. The only door of this room.
+ *
+ * Pure: the time is a parameter, nothing is fetched, read or written; the same input gives the same
+ * answer for ever. A refusal is an err with code ERR_INPUT (ERR_LIMIT for sizes), a stable reason,
+ * and field, found, expected and mend filled where they say something.
+ *
+ * Reasons of every technology:
+ *   evidence.empty, evidence.too-large, evidence.unknown-format, evidence.file-missing,
+ *   evidence.report-data (bound to another challenge, node, boot or key), evidence.simulated,
+ *   cert.malformed, cert.too-large, cert.signature, cert.algorithm (not RSA-PSS as AMD signs),
+ *   cert.validity, cert.shape (name or place in the chain), anchor.unknown,
+ *   crl.malformed, crl.algorithm, crl.signature, crl.validity
+ * Reasons of SEV-SNP: see snp_report.h and snp_check.h.
+ * bytes.truncated, bytes.trailing and bytes.reserved-not-zero come from parsing; field names where.
+ */
+#ifndef ATTEST_EVIDENCE_H
+#define ATTEST_EVIDENCE_H
+
+#include "attest/anchors.h"
+#include "attest/facts.h"
+#include "attest/platforms.h"
+#include "base/bytes.h"
+#include "base/err.h"
+
+#define EVIDENCE_MAX 65536 /* bytes of the evidence itself */
+#define EVIDENCE_FILE_MAX 65536
+#define EVIDENCE_FILES 16
+
+/* What comes beside the evidence. SEV-SNP: "vcek.der" or "vlek.der", "ask.der" or "asvk.der",
+ * "ark.der", and "ark_crl.der" where there is one; or "auxblob", the certificate table that the
+ * kernel's report interface gives, for those of them that stand in no file of their own. Files of
+ * other names are left alone. */
+struct evidence_file {
+    const char *name; /* borrowed */
+    struct bytes bytes;
+};
+
+struct evidence_input {
+    struct bytes evidence; /* an SNP report of 1184 bytes */
+    struct evidence_file files[EVIDENCE_FILES];
+    unsigned files_n;
+};
+
+struct evidence_options {
+    int64_t now_s;                /* certificates and lists are judged at this time */
+    const uint8_t *report_data;   /* 64 bytes that must stand in it; NULL: not checked (offline) */
+    bool allow_simulated;         /* accept evidence under a simulated vendor root, marked so */
+    bool lenient;                 /* accept revocation lists past their date, with a finding */
+    const struct anchor *anchors; /* NULL: the built-in ones */
+    size_t anchors_n;
+    const struct platform *platforms; /* the generation table; NULL: the built-in one */
+    size_t platforms_n;
+};
+
+/* True: the evidence is genuine and *out holds what it proves. False: *e says why not, and *out is
+ * untouched. Trust rules are not judged here. */
+NODISCARD bool evidence_verify(const struct evidence_input *in, const struct evidence_options *o,
+                               struct facts *out, struct err *e);
+
+/* The technology's word that the bytes look like ("sev-snp"), or NULL. A guess by shape. */
+const char *evidence_technology(struct bytes evidence);
+
+/* The file of that name, or NULL. */
+const struct evidence_file *evidence_file(const struct evidence_input *in, const char *name);
+
+#endif
