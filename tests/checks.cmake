@@ -1,1 +1,20 @@
-# Tests and benchmarks of checks/.
+# What is checked about the code itself, and that the checks find what they are for.
+set(checks_dir ${CMAKE_CURRENT_SOURCE_DIR})
+function(bailey_check name)
+  add_test(NAME checks/${name} COMMAND ${ARGN})
+  set_tests_properties(checks/${name} PROPERTIES LABELS checks TIMEOUT 120)
+endfunction()
+
+bailey_check(layers ${checks_dir}/check_layers)
+bailey_check(proto ${checks_dir}/check_proto ${PROJECT_BINARY_DIR}/proto/descriptors.bin)
+bailey_check(style ${checks_dir}/check_style)
+bailey_check(planted-violations ${checks_dir}/test_checks.py)
+if(NOT BAILEY_SANITIZE AND NOT BAILEY_COVERAGE) # instrumented code names what the runtime needs
+  set(pure)
+  foreach(room attest scheduler proto)
+    if(TARGET ${room})
+      list(APPEND pure $<TARGET_FILE:${room}>)
+    endif()
+  endforeach()
+  bailey_check(purity ${checks_dir}/check_purity ${pure})
+endif()
