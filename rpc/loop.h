@@ -24,7 +24,7 @@ struct rpc_loop { /* members are private to rpc/ */
     _Atomic(struct rpc_op *) arrived; /* newest first */
     atomic_bool drained;              /* the poller saw the end of the queue */
     size_t users;                     /* servers, clients and calls that still owe completions */
-    bool closing;
+    bool closing, queue_shut;
     struct rpc_tls_file *tls_files; /* core threads may read these until the core is shut down */
     void (*on_closed)(struct rpc_loop *, void *user);
     void *user;
