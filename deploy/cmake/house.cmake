@@ -28,11 +28,12 @@ target_compile_options(house_flags INTERFACE
   -fno-strict-aliasing -fno-omit-frame-pointer)
 target_link_options(house_flags INTERFACE -Wl,-z,relro,-z,now,--as-needed)
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
-  target_compile_options(house_flags INTERFACE
-    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -ftrivial-auto-var-init=zero)
+  set(fortify 2) # all that clang 14 knows
   if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(house_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+    set(fortify 3)
   endif()
+  target_compile_options(house_flags INTERFACE
+    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=${fortify} -ftrivial-auto-var-init=zero)
 endif()
 if(BAILEY_SANITIZE)
   target_compile_options(house_flags INTERFACE
