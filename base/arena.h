@@ -1,5 +1,6 @@
 /* arena.h - memory that dies at once, with a limit: what one request or one parse may cost.
- * Every message from a peer is unpacked into one, so that no input can ask for more than its due. */
+ * Every message from a peer is unpacked into one, so that no input can ask for more than its due.
+ */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 

@@ -9,8 +9,8 @@
 #include "base/err.h"
 
 struct clock {
-    int64_t (*wall_ms)(const struct clock *);    /* milliseconds since 1970, UTC; may step */
-    int64_t (*mono_ms)(const struct clock *);    /* never steps, stops in suspend */
+    int64_t (*wall_ms)(const struct clock *);     /* milliseconds since 1970, UTC; may step */
+    int64_t (*mono_ms)(const struct clock *);     /* never steps, stops in suspend */
     int64_t (*boottime_ms)(const struct clock *); /* never steps, counts suspend: leases use it */
 };
 
@@ -23,8 +23,9 @@ extern const struct clock clock_system;
 const char *time_format(int64_t wall_s, char *out);
 NODISCARD bool time_parse(const char *s, int64_t *wall_s, struct err *e);
 
-/* Durations: one or more of <number><unit> with units ms, s, m, h, d, largest first: "1h30m", "10s".
- * Result in milliseconds. duration_format() writes the shortest exact form; DURATION_TEXT bytes. */
+/* Durations: one or more of <number><unit> with units ms, s, m, h, d, largest first: "1h30m",
+ * "10s". Result in milliseconds. duration_format() writes the shortest exact form; DURATION_TEXT
+ * bytes. */
 #define DURATION_TEXT 40
 NODISCARD bool duration_parse(const char *s, int64_t *ms, struct err *e);
 const char *duration_format(int64_t ms, char *out);

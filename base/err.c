@@ -67,8 +67,7 @@ bool err_field(struct err *e, const char *fmt, ...)
     va_start(ap, fmt);
     text_put(outer, sizeof outer, fmt, ap);
     va_end(ap);
-    prepend(e->field, sizeof e->field, outer,
-            e->field[0] == '\0' || e->field[0] == '[' ? "" : ".");
+    prepend(e->field, sizeof e->field, outer, e->field[0] == '\0' || e->field[0] == '[' ? "" : ".");
     return false;
 }
 
@@ -144,10 +143,10 @@ bool err_errno(struct err *e, int error, const char *reason, const char *fmt, ..
 const char *err_code_name(enum err_code code)
 {
     static const char *const names[ERR_CODES] = {
-        [ERR_NONE] = "none",         [ERR_INPUT] = "input",       [ERR_LIMIT] = "limit",
-        [ERR_MISSING] = "missing",   [ERR_EXISTS] = "exists",     [ERR_CONFLICT] = "conflict",
-        [ERR_DENIED] = "denied",     [ERR_UNAUTH] = "unauth",     [ERR_UNAVAIL] = "unavailable",
-        [ERR_TIMEOUT] = "timeout",   [ERR_IO] = "io",             [ERR_NOMEM] = "nomem",
+        [ERR_NONE] = "none",         [ERR_INPUT] = "input",   [ERR_LIMIT] = "limit",
+        [ERR_MISSING] = "missing",   [ERR_EXISTS] = "exists", [ERR_CONFLICT] = "conflict",
+        [ERR_DENIED] = "denied",     [ERR_UNAUTH] = "unauth", [ERR_UNAVAIL] = "unavailable",
+        [ERR_TIMEOUT] = "timeout",   [ERR_IO] = "io",         [ERR_NOMEM] = "nomem",
         [ERR_INTERNAL] = "internal",
     };
 

@@ -31,7 +31,8 @@ void log_init(const char *component, enum log_level level, enum log_format forma
 /* "debug", "info", "warn" or "error"; false otherwise. */
 NODISCARD bool log_level_parse(const char *s, enum log_level *out);
 
-/* The fields are struct log_field values, the last one LOG_END: use the macros below, which add it. */
+/* The fields are struct log_field values, the last one LOG_END: use the macros below, which add it.
+ */
 void log_line(enum log_level level, const char *msg, ...);
 
 #define LOG_END ((struct log_field){.kind = LOG_FIELD_END})

@@ -1,5 +1,6 @@
-/* map.h - hash map from byte strings to pointers, keyed SipHash-1-3: peers choose keys, so they must
- * not be able to choose collisions. Open addressing, linear probing, backward-shift deletion. */
+/* map.h - hash map from byte strings to pointers, keyed SipHash-1-3: peers choose keys, so they
+ * must not be able to choose collisions. Open addressing, linear probing, backward-shift deletion.
+ */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 

@@ -7,20 +7,20 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#define VEC(T)         \
-    struct {           \
-        T *v;          \
-        size_t n, cap; \
+#define VEC(T)                                                                                     \
+    struct {                                                                                       \
+        T *v;                                                                                      \
+        size_t n, cap;                                                                             \
     }
 
 /* Appends item; false when there is no memory (the vector is unchanged). */
-#define vec_push(vec, item)                                                                  \
-    (vec_room((void **)&(vec)->v, (vec)->n, &(vec)->cap, sizeof *(vec)->v, 1)                \
-         ? ((vec)->v[(vec)->n++] = (item), true)                                             \
+#define vec_push(vec, item)                                                                        \
+    (vec_room((void **)&(vec)->v, (vec)->n, &(vec)->cap, sizeof *(vec)->v, 1)                      \
+         ? ((vec)->v[(vec)->n++] = (item), true)                                                   \
          : false)
 
 /* Makes room for `more` items beyond n. */
-#define vec_reserve(vec, more) \
+#define vec_reserve(vec, more)                                                                     \
     vec_room((void **)&(vec)->v, (vec)->n, &(vec)->cap, sizeof *(vec)->v, (more))
 
 /* Removes item i; the last takes its place (order is not kept). */

@@ -1,5 +1,6 @@
-/* descriptors.h - the FileDescriptorSet of every .proto file, with comments, as bytes. Parse it with
- * google/protobuf/descriptor.pb-c.h: reflection, YAML, JSON, schema, `explain` and manuals read it. */
+/* descriptors.h - the FileDescriptorSet of every .proto file, with comments, as bytes. Parse it
+ * with google/protobuf/descriptor.pb-c.h: reflection, YAML, JSON, schema, `explain` and manuals
+ * read it. */
 #ifndef PROTO_DESCRIPTORS_H
 #define PROTO_DESCRIPTORS_H
 
