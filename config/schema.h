@@ -6,6 +6,7 @@
 #define CONFIG_SCHEMA_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 
 #include "bailey/v1/object.pb-c.h"
 #include "bailey/v1/options.pb-c.h"
