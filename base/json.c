@@ -180,8 +180,8 @@ void json_base64(struct json *j, struct bytes in)
             v |= in.p[i + 2];
         buf_putc(j->out, digits[v >> 18]);
         buf_putc(j->out, digits[v >> 12 & 63]);
-        buf_putc(j->out, i + 1 < in.n ? digits[v >> 6 & 63] : '=');
-        buf_putc(j->out, i + 2 < in.n ? digits[v & 63] : '=');
+        buf_putc(j->out, (char)(i + 1 < in.n ? digits[v >> 6 & 63] : '='));
+        buf_putc(j->out, (char)(i + 2 < in.n ? digits[v & 63] : '='));
     }
     buf_putc(j->out, '"');
 }

@@ -86,7 +86,7 @@ bool time_parse(const char *s, int64_t *wall_s, struct err *e)
         mi > 59 || sec > 59)
         return err_set(e, ERR_INPUT, "time.format", "not a time: want 2026-11-23T18:24:59Z (UTC)"),
                err_found(e, "%.40s", s), err_expected(e, "2026-11-23T18:24:59Z or 2026-11-23");
-    *wall_s = days_of(y, mo, d) * DAY_S + h * 3600 + mi * 60 + sec;
+    *wall_s = days_of(y, mo, d) * DAY_S + (h * INT64_C(60) + mi) * 60 + sec;
     return true;
 }
 
