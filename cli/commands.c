@@ -1,0 +1,100 @@
+/* The tables: what exists, said once. */
+#include "cli/command.h"
+
+#define KINDS "workloads nodes keeps events"
+#define LISTING (OPT(NAMESPACE) | OPT(ALL_NAMESPACES) | OPT(NO_TITLES))
+
+const struct option_def option_table[OPT_IDS] = {
+    [OPT_HELP] = {"help", 'h', NULL, "show help and do nothing", NULL},
+    [OPT_OUTPUT] = {"output", 'o', "FORMAT", "table, wide, json, yaml or name",
+                    "table wide json yaml name"},
+    [OPT_COLOUR] = {"color", '\0', "WHEN", "auto, always or never; NO_COLOR is honoured",
+                    "auto always never"},
+    [OPT_CONTEXT] = {"context", '\0', "FILE",
+                     "which cluster and who am I (or $BAILEY_CONTEXT_FILE)", "FILE"},
+    [OPT_TIMEOUT] = {"timeout", '\0', "TIME", "give up after this long: 30s, 5m", NULL},
+    [OPT_NAMESPACE] = {"namespace", 'n', "NAME", "the namespace; \"default\" if not given", NULL},
+    [OPT_ALL_NAMESPACES] = {"all-namespaces", 'A', NULL, "in all namespaces", NULL},
+    [OPT_SELECTOR] = {"selector", 'l', "KEY=VALUE", "only objects with these labels, comma between",
+                      NULL},
+    [OPT_WATCH] = {"watch", 'w', NULL, "go on, and show every change", NULL},
+    [OPT_ALL] = {"all", 'a', NULL, "ended keeps too", NULL},
+    [OPT_FILE] = {"file", 'f', "FILE", "a YAML file, a folder of them, or - for standard input",
+                  "FILE"},
+    [OPT_DRY_RUN] = {"dry-run", '\0', NULL, "check and place in thought; change nothing", NULL},
+    [OPT_FOLLOW] = {"follow", 'f', NULL, "go on as more comes", NULL},
+    [OPT_TAIL] = {"tail", '\0', "N", "only the last N lines", NULL},
+    [OPT_NODE] = {"node", '\0', "NAME", "only this node", NULL},
+    [OPT_WORKLOAD] = {"workload", '\0', "NAME", "only keeps of this workload", NULL},
+    [OPT_FOR] = {"for", '\0', "STATE", "the state to wait for",
+                 "running placed pending deleted connected verified refused ended"},
+    [OPT_TTL] = {"ttl", '\0', "TIME", "how long the token may be used; 1h if not given", NULL},
+    [OPT_NO_TITLES] = {"no-titles", '\0', NULL, "no line of column titles", NULL},
+    [OPT_AT] = {"at", '\0', "TIME", "judge as of this time (RFC 3339); now if not given", NULL},
+    [OPT_REPORT_DATA] = {"report-data", '\0', "HEX", "the evidence must be bound to these bytes",
+                         NULL},
+    [OPT_ALLOW_SIMULATED] = {"allow-simulated", '\0', NULL, "take evidence of the simulator too",
+                             NULL},
+    [OPT_LENIENT] = {"lenient", '\0', NULL, "report what a stricter reading would refuse", NULL},
+};
+
+const struct command command_table[] = {
+    {"apply", "-f FILE", "make objects so, creating or changing them",
+     "Every document of every file is sent at once: all are taken, or none. A program that a\n"
+     "workload names by `artifact.path` (relative to its YAML file) is uploaded first and stands\n"
+     "in the workload by its digest from then on. Ends with 6 when a workload has no place.\n\n"
+     "  bailey apply -f payroll.yaml\n  bailey apply -f payroll.yaml --dry-run\n"
+     "  cat *.yaml | bailey apply -f -\n",
+     0, 0, OPT(FILE) | OPT(DRY_RUN) | OPT(NAMESPACE), NULL, cmd_apply},
+    {"get", "KIND [NAME]", "list objects, or show one",
+     "Kinds: workloads (wl), nodes (no), keeps (k), events.\n\n"
+     "  bailey get nodes\n  bailey get keeps --workload payroll -w\n"
+     "  bailey get workload payroll -o yaml\n",
+     1, 2, LISTING | OPT(SELECTOR) | OPT(WATCH) | OPT(ALL) | OPT(NODE) | OPT(WORKLOAD), KINDS,
+     cmd_get},
+    {"describe", "KIND NAME", "everything about one object, with its last events", NULL, 2, 2,
+     OPT(NAMESPACE), KINDS, cmd_describe},
+    {"delete", "KIND NAME | -f FILE", "delete an object; a workload's keeps are stopped first",
+     "Returns at once; `bailey wait workload/NAME --for deleted` waits for the end.\n", 0, 2,
+     OPT(FILE) | OPT(NAMESPACE), KINDS, cmd_delete},
+    {"why", "WORKLOAD|KEEP", "why keeps are where they are, and why not elsewhere",
+     "Every rule that was judged, class by class and node by node, with what was seen, what was\n"
+     "wanted and which one decided; then what would help. Ends with 6 while replicas wait.\n\n"
+     "  bailey why payroll\n  bailey why payroll --node rack3-n7\n",
+     1, 1, OPT(NAMESPACE) | OPT(NODE), NULL, cmd_why},
+    {"logs", "KEEP|WORKLOAD", "what keeps wrote",
+     "  bailey logs payroll --tail 20\n  bailey logs payroll -f\n", 1, 1,
+     OPT(NAMESPACE) | OPT(FOLLOW) | OPT(TAIL), NULL, cmd_logs},
+    {"events", "[KIND/NAME]", "what happened, oldest first",
+     "  bailey events -f\n  bailey events node/rack3-n7\n", 0, 1, LISTING | OPT(FOLLOW) | OPT(TAIL),
+     NULL, cmd_events},
+    {"wait", "KIND/NAME --for STATE", "wait until an object is in a state",
+     "Workloads: running (all replicas), placed, pending, deleted. Keeps: running, ended.\n"
+     "Nodes: connected, lost, verified, refused, stale. Waits five minutes unless --timeout\n"
+     "says otherwise, then ends with 7.\n\n"
+     "  bailey wait workload/payroll --for running --timeout 30s\n",
+     1, 1, OPT(FOR) | OPT(NAMESPACE), NULL, cmd_wait},
+    {"status", "", "the cluster in a few numbers", NULL, 0, 0, 0, NULL, cmd_status},
+    {"token create", "", "make a one-use token with which a node joins",
+     "The token is a secret and is shown once.\n\n"
+     "  bailey token create --node rack3-n7 --ttl 10m\n",
+     0, 0, OPT(NODE) | OPT(TTL), NULL, cmd_token_create},
+    {"evidence verify", "PATH", "judge attestation evidence, offline",
+     "PATH is evidence, or a folder with evidence and the certificates and collateral that\n"
+     "belong to it (report.bin, quote.bin, token.bin, document.bin, vcek.der, tcb_info.json, "
+     "...).\n"
+     "Ends with 0 when it is verified and 6 when it is refused.\n\n"
+     "  bailey evidence verify ./snp-genoa --at 2026-11-23T12:00:00Z -o json\n",
+     1, 1, OPT(AT) | OPT(REPORT_DATA) | OPT(ALLOW_SIMULATED) | OPT(LENIENT), "FILE",
+     cmd_evidence_verify},
+    {"lint", "FILE...", "check YAML files without a cluster", NULL, 1, ARGS_OPERANDS, 0, "FILE",
+     cmd_lint},
+    {"explain", "KIND[.FIELD...]", "what a field means and may hold",
+     "  bailey explain workload\n  bailey explain workload.spec.trust.accept\n", 1, 1, 0,
+     "workload node keep event", cmd_explain},
+    {"completion", "bash", "a completion script for the shell",
+     "  source <(bailey completion bash)\n", 1, 1, 0, "bash", cmd_completion},
+    {"help", "[COMMAND]", "show help", NULL, 0, 2, 0, "COMMAND", cmd_help},
+    {"version", "", "show the version", NULL, 0, 0, 0, NULL, cmd_version},
+    {0},
+};
