@@ -20,7 +20,7 @@
 #define YAML_ERRORS_MAX 20
 
 struct yaml_error {
-    unsigned line, column; /* from 1; columns count bytes */
+    unsigned line, column; /* from 1; columns count characters */
     char reason[48];       /* stable: "yaml.unknown-field" */
     char field[128];       /* "spec.trust.accept[0].vendor"; may be empty */
     char message[320];     /* in words, without the place */
@@ -52,7 +52,7 @@ NODISCARD bool yaml_message(struct bytes text, const char *file,
 /* For people: `file:line:column: message` with the source line, a caret and what to do. */
 void yaml_errors_format(const struct yaml_errors *errors, struct buf *out);
 
-/* The first error as a struct err, for callers that want one; returns false. */
+/* The first error as a struct err; true when there is none. */
 bool yaml_errors_err(const struct yaml_errors *errors, struct err *e);
 
 #endif

@@ -1,0 +1,565 @@
+#include "config/yaml.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "config/catalog.h"
+#include "config/check.h"
+#include "config/yaml_int.h"
+
+#define SCRATCH_MAX ((size_t)64 << 20) /* nodes of a text of YAML_TEXT_MAX bytes */
+#define WORDS_MAX 64
+
+/* Puts a step on the path and returns what to give path_cut() to take it off again. */
+static size_t PRINTFLIKE(2, 3) path_add(struct yaml_reader *r, const char *fmt, ...)
+{
+    size_t n = strlen(r->path);
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(r->path + n, sizeof r->path - n, fmt, ap);
+    va_end(ap);
+    return n;
+}
+
+static size_t path_member(struct yaml_reader *r, const char *name)
+{
+    return path_add(r, "%s%.80s", r->path[0] == '\0' ? "" : ".", name);
+}
+
+static void path_cut(struct yaml_reader *r, size_t n)
+{
+    r->path[n] = '\0';
+}
+
+static bool read_message(struct yaml_reader *r, const struct yaml_node *map, ProtobufCMessage *m);
+
+static void *need(struct yaml_reader *r, const struct yaml_node *at, void *p)
+{
+    if (p == NULL)
+        (void)yaml_fail(r, at, "yaml.too-large", "the text needs too much memory");
+    return p;
+}
+
+static ProtobufCMessage *message_new(struct yaml_reader *r, const struct yaml_node *at,
+                                     const ProtobufCMessageDescriptor *type)
+{
+    ProtobufCMessage *m = need(r, at, arena_alloc(r->arena, type->sizeof_message));
+
+    if (m != NULL)
+        type->message_init(m);
+    return m;
+}
+
+static bool wrong_type(struct yaml_reader *r, const struct yaml_node *at, const char *want)
+{
+    char shown[64];
+
+    return yaml_fail(r, at, "yaml.type",
+                     at->shape == YAML_SCALAR ? "want %s, got \"%s\"" : "want %s, got %s", want,
+                     yaml_shown(at, shown, sizeof shown));
+}
+
+/* Plain `~`, `null` and nothing at all: YAML's ways to say nothing. */
+static bool is_null(const struct yaml_node *at)
+{
+    static const char *const words[] = {"", "~", "null", "Null", "NULL"};
+
+    for (size_t i = 0; at->shape == YAML_SCALAR && at->plain && i < sizeof words / sizeof *words;
+         i++)
+        if (strcmp(at->text, words[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool read_string(struct yaml_reader *r, const struct yaml_node *at, char **out)
+{
+    char *s = need(r, at, arena_strndup(r->arena, at->text, at->length));
+
+    if (s == NULL)
+        return false;
+    *out = s;
+    return true;
+}
+
+/* Decimal without leading zeros; quotes are for 64-bit numbers alone, which JSON writes in them. */
+static bool read_number(struct yaml_reader *r, const struct yaml_node *at, bool wide, int64_t low,
+                        uint64_t high, int64_t *out)
+{
+    const char *digits = at->text + (at->text[0] == '-');
+    size_t n = strspn(digits, "0123456789");
+    uint64_t v;
+
+    if ((!at->plain && !wide) || n == 0 || digits[n] != '\0' || (n > 1 && digits[0] == '0'))
+        return wrong_type(r, at, "a whole number");
+    if (!u64_parse(digits, &v) || v > high ||
+        (digits != at->text && v > (uint64_t)0 - (uint64_t)low))
+        return yaml_fail(r, at, "yaml.range", "%.40s is out of range: want %" PRId64 " to %" PRIu64,
+                         at->text, low, high);
+    *out = (int64_t)(digits == at->text ? v : (uint64_t)0 - v);
+    return true;
+}
+
+static bool read_bool(struct yaml_reader *r, const struct yaml_node *at, protobuf_c_boolean *out)
+{
+    static const char *const yes[] = {"yes", "Yes",  "YES",  "on", "On",
+                                      "ON",  "True", "TRUE", "y",  "1"};
+
+    if (at->plain && strcmp(at->text, "true") == 0)
+        return *out = 1, true;
+    if (at->plain && strcmp(at->text, "false") == 0)
+        return *out = 0, true;
+    (void)wrong_type(r, at, "true or false");
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+        if (strcmp(at->text, yes[i]) == 0)
+            return yaml_suggest(r, "true"), false;
+    if (at->plain)
+        yaml_suggest(r, "false");
+    return false;
+}
+
+static bool read_enum(struct yaml_reader *r, const struct yaml_node *at,
+                      const ProtobufCEnumDescriptor *type, int *out)
+{
+    const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value_by_name(type, at->text);
+    const char *words[WORDS_MAX];
+    char shown[64];
+    size_t n = 0;
+
+    if (v != NULL) {
+        *out = v->value;
+        return true;
+    }
+    for (; n < type->n_values && n < WORDS_MAX; n++)
+        words[n] = type->values[n].name;
+    (void)yaml_fail(r, at, "yaml.unknown-word", "unknown word \"%s\"",
+                    yaml_shown(at, shown, sizeof shown));
+    yaml_suggest(r, str_nearest(at->text, words, n));
+    return false;
+}
+
+static bool narrow(struct yaml_reader *r, const struct yaml_node *at, bool wide, int64_t low,
+                   uint64_t high, void *to)
+{
+    int64_t v;
+    uint32_t v32;
+
+    if (!read_number(r, at, wide, low, high, &v))
+        return false;
+    v32 = (uint32_t)v;
+    if (wide)
+        memcpy(to, &v, sizeof v);
+    else
+        memcpy(to, &v32, sizeof v32);
+    return true;
+}
+
+/* One single value by the type of its field, without the field's rules. */
+static bool read_scalar(struct yaml_reader *r, const struct yaml_node *at,
+                        const ProtobufCFieldDescriptor *f, void *to)
+{
+    if (at->shape != YAML_SCALAR)
+        return wrong_type(r, at, "a single value");
+    if (is_null(at)) {
+        (void)yaml_fail(r, at, "yaml.no-value", "there is no value here");
+        yaml_mend(r, "write a value, or leave the field out; the text \"null\" needs quotes");
+        return false;
+    }
+    switch (f->type) {
+    case PROTOBUF_C_TYPE_STRING:
+        return read_string(r, at, to);
+    case PROTOBUF_C_TYPE_BOOL:
+        return read_bool(r, at, to);
+    case PROTOBUF_C_TYPE_ENUM:
+        return read_enum(r, at, f->descriptor, to);
+    case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_FIXED32:
+        return narrow(r, at, false, 0, UINT32_MAX, to);
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_SINT32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+        return narrow(r, at, false, INT32_MIN, INT32_MAX, to);
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+        return narrow(r, at, true, 0, UINT64_MAX, to);
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_SINT64:
+    case PROTOBUF_C_TYPE_SFIXED64:
+        return narrow(r, at, true, INT64_MIN, INT64_MAX, to);
+    case PROTOBUF_C_TYPE_FLOAT:
+    case PROTOBUF_C_TYPE_DOUBLE:
+    case PROTOBUF_C_TYPE_BYTES:
+    case PROTOBUF_C_TYPE_MESSAGE:
+        break;
+    }
+    return yaml_fail(r, at, "yaml.type", "values of this type cannot be written in YAML");
+}
+
+/* The rules of the field on a value that read_scalar() took. */
+static bool apply_rules(struct yaml_reader *r, const struct yaml_node *at,
+                        const struct schema_field *f, const ProtobufCFieldDescriptor *type)
+{
+    struct err e = {0};
+    uint64_t v = 0;
+
+    if (type->type == PROTOBUF_C_TYPE_STRING) {
+        if (value_check(f, at->text, &e))
+            return true;
+        (void)yaml_fail_err(r, at, &e);
+        if (f->key == NULL && f->rules->vocabulary[0] != '\0')
+            yaml_suggest(r, catalog_nearest(f->rules->vocabulary, at->text));
+        return false;
+    }
+    if (type->type == PROTOBUF_C_TYPE_BOOL || type->type == PROTOBUF_C_TYPE_ENUM)
+        return true;
+    if (!u64_parse(at->text + (at->text[0] == '-'), &v) || v > INT64_MAX)
+        return true;
+    return number_check(f, at->text[0] == '-' ? -(int64_t)v : (int64_t)v, &e) ||
+           yaml_fail_err(r, at, &e);
+}
+
+/* A single value or a message at `to`. */
+static bool read_item(struct yaml_reader *r, const struct yaml_node *at,
+                      const struct schema_field *f, const ProtobufCFieldDescriptor *type, void *to)
+{
+    ProtobufCMessage *m;
+
+    if (type->type != PROTOBUF_C_TYPE_MESSAGE)
+        return read_scalar(r, at, type, to) && apply_rules(r, at, f, type);
+    if (at->shape != YAML_MAP)
+        return wrong_type(r, at, "a map of fields");
+    m = message_new(r, at, type->descriptor);
+    if (m == NULL)
+        return false;
+    memcpy(to, &m, sizeof m);
+    return read_message(r, at, m);
+}
+
+static size_t item_size(const ProtobufCFieldDescriptor *f)
+{
+    switch (f->type) {
+    case PROTOBUF_C_TYPE_STRING:
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return sizeof(void *);
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_SINT64:
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
+        return sizeof(uint64_t);
+    case PROTOBUF_C_TYPE_BYTES:
+        return sizeof(ProtobufCBinaryData);
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_SINT32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+    case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_FIXED32:
+    case PROTOBUF_C_TYPE_FLOAT:
+    case PROTOBUF_C_TYPE_BOOL:
+    case PROTOBUF_C_TYPE_ENUM:
+        break;
+    }
+    return sizeof(uint32_t);
+}
+
+static void put_repeated(ProtobufCMessage *m, const struct schema_field *f, void *items, size_t n)
+{
+    memcpy((char *)m + f->field->quantifier_offset, &n, sizeof n);
+    memcpy((char *)m + f->field->offset, &items, sizeof items);
+}
+
+/* An empty list in a rule is taken for the absence of the condition by the wire format, which is
+ * the opposite of what its writer may have meant. */
+static bool empty_fine(struct yaml_reader *r, const struct yaml_node *at, const ProtobufCMessage *m)
+{
+    if (at->n > 0 || (m->descriptor != &bailey__v1__selector__descriptor &&
+                      m->descriptor != &bailey__v1__trust__descriptor))
+        return true;
+    (void)yaml_fail(r, at, "yaml.empty-list", "an empty list in a rule says nothing");
+    yaml_mend(r, "leave the field out, or name what it should hold");
+    return false;
+}
+
+static bool read_list(struct yaml_reader *r, const struct yaml_node *at,
+                      const struct schema_field *f, ProtobufCMessage *m)
+{
+    size_t size = item_size(f->field), n = 0;
+    struct yaml_node one = {.shape = YAML_LIST, .n = 1};
+    bool ok = true;
+    char *items;
+
+    if (at->shape == YAML_SCALAR && f->rules->scalar_list && !is_null(at)) {
+        struct yaml_node item = *at;
+
+        item.next = NULL;
+        items = need(r, at, arena_array(r->arena, one.n, size));
+        if (items == NULL || !read_item(r, &item, f, f->field, items))
+            return false;
+        put_repeated(m, f, items, 1);
+        return true;
+    }
+    if (at->shape != YAML_LIST)
+        return wrong_type(r, at, "a list");
+    if (!empty_fine(r, at, m))
+        return false;
+    items = need(r, at, arena_array(r->arena, at->n, size));
+    if (items == NULL)
+        return false;
+    for (const struct yaml_node *item = at->first; item != NULL; item = item->next, n++) {
+        size_t step = path_add(r, "[%zu]", n);
+
+        ok = read_item(r, item, f, f->field, items + n * size) && ok;
+        path_cut(r, step);
+    }
+    if (ok)
+        put_repeated(m, f, items, n);
+    return ok;
+}
+
+/* A member of a map field as an entry message. */
+static bool read_entry(struct yaml_reader *r, const struct yaml_node *at,
+                       const struct schema_field *f, ProtobufCMessage **out)
+{
+    struct err e = {0};
+    bool fine = key_check(f, at->key->text, &e);
+
+    if (!fine) {
+        (void)yaml_fail_err(r, at->key, &e);
+        if (f->rules->vocabulary[0] != '\0')
+            yaml_suggest(r, catalog_nearest(f->rules->vocabulary, at->key->text));
+    }
+    *out = message_new(r, at, f->field->descriptor);
+    if (*out == NULL || !read_string(r, at->key, (char **)(void *)((char *)*out + f->key->offset)))
+        return false;
+    return read_item(r, at, f, f->value, (char *)*out + f->value->offset) && fine;
+}
+
+static bool read_map(struct yaml_reader *r, const struct yaml_node *at,
+                     const struct schema_field *f, ProtobufCMessage *m)
+{
+    ProtobufCMessage **items;
+    bool ok = true;
+    size_t n = 0;
+
+    if (at->shape != YAML_MAP)
+        return wrong_type(r, at, "a map");
+    if (!empty_fine(r, at, m))
+        return false;
+    items = need(r, at, arena_array(r->arena, at->n, sizeof *items));
+    if (items == NULL)
+        return false;
+    for (const struct yaml_node *item = at->first; item != NULL; item = item->next, n++) {
+        size_t step = path_member(r, item->key->text);
+
+        ok = read_entry(r, item, f, &items[n]) && ok;
+        path_cut(r, step);
+    }
+    if (ok)
+        put_repeated(m, f, items, n);
+    return ok;
+}
+
+static bool read_field(struct yaml_reader *r, const struct yaml_node *at,
+                       const struct schema_field *f, ProtobufCMessage *m)
+{
+    bool oneof = (f->field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0;
+    uint32_t which = f->field->id, before;
+
+    if (is_null(at)) {
+        (void)yaml_fail(r, at, "yaml.no-value", "\"%s\" has no value", f->json_name);
+        yaml_mend(r, "write a value, or leave the field out");
+        return false;
+    }
+    if (f->key != NULL)
+        return read_map(r, at, f, m);
+    if (f->field->label == PROTOBUF_C_LABEL_REPEATED)
+        return read_list(r, at, f, m);
+    if (oneof) {
+        memcpy(&before, (char *)m + f->field->quantifier_offset, sizeof before);
+        if (before != 0)
+            return yaml_fail(r, at->key, "yaml.one-of", "\"%s\" cannot stand beside \"%s\"",
+                             f->json_name,
+                             protobuf_c_message_descriptor_get_field(m->descriptor, before)->name);
+        memcpy((char *)m + f->field->quantifier_offset, &which, sizeof which);
+    }
+    return read_item(r, at, f, f->field, (char *)m + f->field->offset);
+}
+
+static bool unknown_field(struct yaml_reader *r, const struct yaml_node *at,
+                          const struct schema_message *s)
+{
+    const char *names[WORDS_MAX];
+    char shown[64];
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n && n < WORDS_MAX; i++)
+        names[n++] = s->fields[i].json_name;
+    (void)yaml_fail(r, at->key, "yaml.unknown-field", "unknown field \"%s\"",
+                    yaml_shown(at->key, shown, sizeof shown));
+    yaml_suggest(r, str_nearest(at->key->text, names, n));
+    return false;
+}
+
+/* Absent numbers get the schema's default, so that what is sent says what was meant. */
+static void put_default(ProtobufCMessage *m, const struct schema_field *f)
+{
+    uint32_t v32;
+    uint64_t v;
+
+    if (f->field->label == PROTOBUF_C_LABEL_REPEATED || !u64_parse(f->rules->default_text, &v))
+        return;
+    v32 = (uint32_t)v;
+    if (f->field->type == PROTOBUF_C_TYPE_UINT32 || f->field->type == PROTOBUF_C_TYPE_INT32)
+        memcpy((char *)m + f->field->offset, &v32, sizeof v32);
+    if (f->field->type == PROTOBUF_C_TYPE_UINT64 || f->field->type == PROTOBUF_C_TYPE_INT64)
+        memcpy((char *)m + f->field->offset, &v, sizeof v);
+}
+
+static bool read_message(struct yaml_reader *r, const struct yaml_node *map, ProtobufCMessage *m)
+{
+    const struct schema_message *s = schema_of(m->descriptor);
+    struct err e = {0};
+    bool ok = true;
+
+    BUG_ON(s == NULL);
+    for (size_t i = 0; i < s->n; i++)
+        if (!s->fields[i].rules->read_only && yaml_member(map, s->fields[i].json_name) == NULL)
+            put_default(m, &s->fields[i]);
+    for (const struct yaml_node *at = map->first; at != NULL; at = at->next) {
+        const struct schema_field *f = schema_field(s, at->key->text);
+        size_t step = path_member(r, at->key->text);
+
+        if (f == NULL)
+            ok = unknown_field(r, at, s) && ok;
+        else if (!f->rules->read_only)
+            ok = read_field(r, at, f, m) && ok;
+        path_cut(r, step);
+    }
+    /* what is missing is only worth saying when what is there was understood */
+    if (ok && !message_check_whole(m, &e))
+        return yaml_fail_err(r, map->key != NULL ? map->key : map, &e);
+    return ok;
+}
+
+static bool unknown_kind(struct yaml_reader *r, const struct yaml_node *at)
+{
+    static const char *const kinds[] = {"Workload", "Node"};
+    char shown[64];
+
+    if (at->shape == YAML_SCALAR && schema_kind(at->text, false) != NULL) {
+        (void)yaml_fail(r, at, "yaml.kind", "%s objects are made by the system, not applied",
+                        at->text);
+        return false;
+    }
+    (void)yaml_fail(r, at, "yaml.kind", "unknown kind \"%s\"", yaml_shown(at, shown, sizeof shown));
+    if (at->shape == YAML_SCALAR) {
+        const struct schema_field *near = schema_kind(at->text, true);
+        const ProtobufCMessageDescriptor *type = near == NULL ? NULL : near->field->descriptor;
+
+        yaml_suggest(r, type != NULL ? type->short_name : str_nearest(at->text, kinds, 2));
+    }
+    return false;
+}
+
+/* An operator submits what has a spec of its own making. */
+static bool may_apply(const struct schema_field *kind)
+{
+    const void *type = kind->field->descriptor;
+
+    return type != &bailey__v1__keep__descriptor && type != &bailey__v1__event__descriptor;
+}
+
+static Bailey__V1__Object *read_object(struct yaml_reader *r, const struct yaml_node *doc)
+{
+    const struct yaml_node *kind = yaml_member(doc, "kind"),
+                           *version = yaml_member(doc, "apiVersion");
+    const struct schema_field *f = NULL;
+    Bailey__V1__Object *o;
+    ProtobufCMessage *m;
+    uint32_t which;
+
+    if (doc->shape != YAML_MAP)
+        return (void)wrong_type(r, doc, "an object with apiVersion, kind, metadata and spec"), NULL;
+    if (version == NULL || kind == NULL) {
+        (void)yaml_fail(r, doc, "check.required", "\"%s\" is missing",
+                        version == NULL ? "apiVersion" : "kind");
+        yaml_mend(r, version == NULL ? "write apiVersion: bailey/v1"
+                                     : "write kind: Workload or kind: Node");
+        return NULL;
+    }
+    if (kind->shape == YAML_SCALAR)
+        f = schema_kind(kind->text, false);
+    if (f == NULL || !may_apply(f))
+        return (void)unknown_kind(r, kind), NULL;
+    o = (Bailey__V1__Object *)(void *)message_new(r, doc, &bailey__v1__object__descriptor);
+    m = message_new(r, doc, f->field->descriptor);
+    if (o == NULL || m == NULL || !read_message(r, doc, m))
+        return NULL;
+    which = f->field->id;
+    memcpy((char *)o + f->field->quantifier_offset, &which, sizeof which);
+    memcpy((char *)o + f->field->offset, &m, sizeof m);
+    return o;
+}
+
+static struct yaml_reader begin(struct bytes text, const char *file, struct arena *scratch,
+                                struct yaml_errors *errors)
+{
+    *errors = (struct yaml_errors){.file = file, .text = text};
+    arena_init(scratch, SCRATCH_MAX);
+    return (struct yaml_reader){.arena = scratch, .errors = errors};
+}
+
+bool yaml_objects(struct bytes text, const char *file, struct arena *a, Bailey__V1__Object ***out,
+                  size_t *n, struct yaml_errors *errors)
+{
+    AUTO_ARENA struct arena scratch = {0};
+    struct yaml_reader r = begin(text, file, &scratch, errors);
+    struct yaml_node documents;
+    Bailey__V1__Object **objects;
+    size_t done = 0;
+
+    if (!yaml_read(&r, text, &documents))
+        return false;
+    if (documents.n == 0 && errors->n == 0) {
+        (void)yaml_fail(&r, &documents, "yaml.nothing", "there is no object in the text");
+        return false;
+    }
+    r.arena = a;
+    objects = need(&r, &documents, arena_array(a, documents.n, sizeof(void *)));
+    if (objects == NULL)
+        return false;
+    for (const struct yaml_node *doc = documents.first; doc != NULL; doc = doc->next, done++)
+        objects[done] = read_object(&r, doc);
+    if (errors->n > 0)
+        return false;
+    *out = objects;
+    *n = done;
+    return true;
+}
+
+bool yaml_message(struct bytes text, const char *file, const ProtobufCMessageDescriptor *type,
+                  struct arena *a, ProtobufCMessage **out, struct yaml_errors *errors)
+{
+    AUTO_ARENA struct arena scratch = {0};
+    struct yaml_reader r = begin(text, file, &scratch, errors);
+    struct yaml_node documents;
+    ProtobufCMessage *m;
+
+    if (!yaml_read(&r, text, &documents) || errors->n > 0)
+        return false;
+    if (documents.n != 1)
+        return yaml_fail(&r, &documents, "yaml.nothing", "want one document, got %zu", documents.n);
+    if (documents.first->shape != YAML_MAP)
+        return wrong_type(&r, documents.first, "a map of fields");
+    r.arena = a;
+    m = message_new(&r, documents.first, type);
+    if (m == NULL || !read_message(&r, documents.first, m))
+        return false;
+    *out = m;
+    return true;
+}
