@@ -182,7 +182,8 @@ static grpc_ssl_certificate_config_reload_status fetch(void *arg,
     uv_mutex_lock(&f->lock);
     if (f->dirty) {
         grpc_ssl_pem_key_cert_pair pair = {f->pem.key, f->pem.certificate};
-        const char *ca = f->client_cert == RPC_CLIENT_CERT_REQUIRE ? f->pem.ca : NULL;
+        /* the core insists on a root even where no client is asked for a certificate */
+        const char *ca = f->pem.ca != NULL ? f->pem.ca : f->pem.certificate;
 
         *out = grpc_ssl_server_certificate_config_create(ca, &pair, 1);
         f->dirty = false;
