@@ -42,7 +42,7 @@ struct fleet *fleet_new(const uint64_t seed[2]); /* NULL: no memory */
 void fleet_free(struct fleet *f);
 
 /* Adds the node or replaces all that is known of it; keeps stay. *out may be NULL.
- * ERR_LIMIT beyond 4 Gi nodes or 2^40 of a resource; ERR_NOMEM. */
+ * ERR_LIMIT beyond 2^32 - 2 nodes or 2^50 of a resource; ERR_NOMEM. */
 NODISCARD bool fleet_node_put(struct fleet *f, const struct node_spec *spec, uint32_t *out,
                               struct err *e);
 /* Cheap changes of one property. */

@@ -1,0 +1,129 @@
+/* fleet_int.h - the body of the fleet; private to the scheduler. */
+#ifndef SCHEDULER_FLEET_INT_H
+#define SCHEDULER_FLEET_INT_H
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "scheduler/cell.h"
+#include "scheduler/fleet.h"
+#include "scheduler/rules.h"
+
+enum node_flag { NODE_CONNECTED = 1, NODE_CORDONED = 2, NODE_ELIGIBLE = 4 };
+#define NODE_USABLE (NODE_CONNECTED | NODE_ELIGIBLE) /* and no other flag */
+
+/* One combination of labels, shared by the nodes that have it. */
+struct label_set {
+    struct label *labels; /* sorted by key */
+    size_t n;
+    uint8_t *key; /* the labels' serial form, owned; map key and texts in one */
+    size_t key_n;
+    uint32_t nodes;
+};
+
+struct node {
+    char *name; /* NULL: a free handle */
+    struct label_set *labels;
+    uint8_t *platform_id; /* owned; NULL when unknown */
+    uint8_t platform_id_n;
+    uint8_t flags;
+    uint32_t class;
+    uint32_t cell, slot; /* its place in the index */
+    uint32_t keeps, first_keep;
+    uint32_t run, run_keeps; /* keeps of the workload being placed, when run is the fleet's */
+    int64_t verified_at_ms;
+    struct resources capacity, used;
+};
+
+/* Whether the nodes' own identity is part of what the rules can see. */
+enum class_platform { CLASS_PLATFORM_UNKNOWN, CLASS_PLATFORM_OTHER, CLASS_PLATFORM_NAMED };
+
+struct class
+{
+    struct facts *facts; /* owned; NULL: the class of unverified nodes, or a free handle */
+    uint64_t hash;
+    uint64_t born; /* differs whenever the handle was reused */
+    enum class_platform platform;
+    uint32_t nodes, first_cell, next_same_hash;
+    bool live;
+};
+
+struct keep {
+    uint64_t id; /* 0: a free handle, next_on_node is the next one */
+    uint64_t workload;
+    struct resources need;
+    uint32_t node;
+    uint32_t next_on_node, prev_on_node;
+    uint32_t next_of_workload, prev_of_workload;
+    bool ending;
+};
+
+struct fleet {
+    uint64_t seed[2];
+    struct map by_name; /* -> handle + 1 */
+    VEC(struct node) nodes;
+    VEC(uint32_t) free_nodes;
+    size_t nodes_n;
+
+    VEC(struct class) classes;
+    VEC(uint32_t) free_classes;
+    struct u64_map class_by_hash; /* -> the first of a chain */
+    uint64_t class_births;
+    struct map named; /* platforms that rules name: id -> owned struct selector_platform */
+
+    struct map label_sets;
+    VEC(char *) indexed; /* label keys that cells tell apart */
+
+    struct cells cells;
+    uint64_t usable_revision; /* grows when a node turns usable or not */
+
+    VEC(struct keep) keeps;
+    uint32_t free_keep;
+    size_t keeps_n;
+    struct u64_map keep_by_id, first_by_workload;
+
+    struct shapes *shapes; /* owned by shape.c */
+    uint32_t run;          /* grows with every place() */
+    size_t heap;           /* bytes in names, ids and facts */
+};
+
+static inline struct node *fleet_node(const struct fleet *f, uint32_t node)
+{
+    return &f->nodes.v[node];
+}
+
+static inline bool node_usable(const struct node *n)
+{
+    return n->flags == NODE_USABLE;
+}
+
+/* class.c: the class of these facts, made when there is none, with one node more; CLASS_NONE
+ * without memory. NULL: the class of unverified nodes, which is always 0. */
+bool classes_init(struct fleet *f);
+uint32_t class_intern(struct fleet *f, const struct facts *facts);
+void class_release(struct fleet *f, uint32_t class); /* one node less */
+struct judgement class_judge(const struct fleet *f, uint32_t class, const struct rules *r);
+/* The rules may name single platforms; those nodes get classes of their own. */
+NODISCARD bool class_name_platforms(struct fleet *f, const struct rules *r, struct err *e);
+void classes_fini(struct fleet *f);
+
+/* label.c */
+struct label_set *label_set_intern(struct fleet *f, const struct label *labels, size_t n,
+                                   struct err *e);
+void label_set_release(struct fleet *f, struct label_set *s);
+const char *label_set_get(const struct label_set *s, const char *key);
+/* Makes cells tell nodes apart by this label from now on. */
+NODISCARD bool fleet_index_label(struct fleet *f, const char *key, struct err *e);
+
+/* fleet.c: puts the node into the cell of its class and labels; false without memory. */
+bool node_enter(struct fleet *f, uint32_t node);
+void node_leave(struct fleet *f, uint32_t node);
+void node_refresh(struct fleet *f, uint32_t node); /* its room in the index, after a change */
+
+/* keep.c */
+void keeps_forget_node(struct fleet *f, uint32_t node);
+uint32_t workload_first_keep(const struct fleet *f, uint64_t workload);
+
+/* shape.c */
+void shapes_free(struct shapes *s);
+
+#endif

@@ -1,0 +1,316 @@
+/* shape.c - see shape.h. */
+#include "scheduler/shape.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+
+#define SHAPES_MAX 4096
+
+struct shapes {
+    struct map by_key;
+};
+
+static void shape_free(struct shape *s)
+{
+    if (s == NULL)
+        return;
+    for (size_t i = 0; i < s->texts.n; i++)
+        free(s->texts.v[i]);
+    for (size_t i = 0; i < PLACE_SPREADS; i++)
+        map_fini(&s->values[i]);
+    vec_fini(&s->texts);
+    vec_fini(&s->cells);
+    vec_fini(&s->groups);
+    free(s->group_of);
+    free(s->key);
+    free(s);
+}
+DEFINE_CLEANUP(shape, struct shape *, shape_free)
+
+static void shapes_clear(struct shapes *s)
+{
+    struct shape *one;
+
+    for (size_t i = 0; (one = map_next(&s->by_key, &i)) != NULL;)
+        shape_free(one);
+    map_fini(&s->by_key);
+}
+
+void shapes_free(struct shapes *s)
+{
+    if (s == NULL)
+        return;
+    shapes_clear(s);
+    free(s);
+}
+
+bool labels_match(const struct label_set *s, const struct label *want, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *has = label_set_get(s, want[i].key);
+
+        if (has == NULL || strcmp(has, want[i].value) != 0)
+            return false;
+    }
+    return true;
+}
+
+int64_t evidence_cutoff(const struct rules *r, int64_t now_ms)
+{
+    if (r->max_evidence_age_ms <= 0 || now_ms < INT64_MIN + 2 + r->max_evidence_age_ms)
+        return INT64_MIN + 1; /* INT64_MIN is for those that take nothing at all */
+    return now_ms - r->max_evidence_age_ms;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    const char *const *x = a;
+    const char *const *y = b;
+
+    return strcmp(*x, *y);
+}
+
+static bool words_text(const struct fact_words *w, char *text)
+{
+    const char *sorted[FACT_CANDIDATES];
+    size_t at = 0;
+
+    if (w->n == 0 || w->n > FACT_CANDIDATES)
+        return false;
+    for (unsigned i = 0; i < w->n; i++)
+        sorted[i] = w->word[i];
+    qsort(sorted, w->n, sizeof sorted[0], by_text);
+    for (unsigned i = 0; i < w->n; i++) {
+        size_t n = strlen(sorted[i]);
+
+        if (i > 0)
+            text[at++] = '|';
+        memcpy(text + at, sorted[i], n);
+        at += n;
+    }
+    text[at] = '\0';
+    return true;
+}
+
+bool spread_value(const struct fleet *f, const char *over, uint32_t node, char *text)
+{
+    const struct node *n = fleet_node(f, node);
+    const struct facts *facts = f->classes.v[n->class].facts;
+    const char *label;
+
+    if (strcmp(over, "vendor") == 0)
+        return facts != NULL && words_text(&facts->vendor, text);
+    if (strcmp(over, "generation") == 0)
+        return facts != NULL && words_text(&facts->generation, text);
+    label = label_set_get(n->labels, over);
+    return label != NULL && str_copy(text, VALUE_TEXT, label);
+}
+
+static void put_list(struct buf *b, const struct rule_list *l)
+{
+    struct rule_list sealed = *l;
+
+    if (l->print[0] == 0 && l->print[1] == 0)
+        rule_list_seal(&sealed);
+    buf_le(b, sealed.n, 8);
+    buf_le(b, sealed.print[0], 8);
+    buf_le(b, sealed.print[1], 8);
+}
+
+static void put_key(struct buf *b, const struct demand *d)
+{
+    put_list(b, &d->rules->cluster);
+    put_list(b, &d->rules->refuse);
+    put_list(b, &d->rules->accept);
+    buf_le(b, (uint64_t)d->rules->simulated, 1);
+    buf_le(b, d->labels_n, 4);
+    for (size_t i = 0; i < d->labels_n; i++) {
+        buf_put(b, d->labels[i].key, strlen(d->labels[i].key) + 1);
+        buf_put(b, d->labels[i].value, strlen(d->labels[i].value) + 1);
+    }
+    for (size_t i = 0; i < d->spread_n; i++)
+        buf_put(b, d->spread[i].over, strlen(d->spread[i].over) + 1);
+}
+
+/* The index of a value's text, given one when it is new; UINT32_MAX without memory. */
+static uint32_t value_intern(struct shape *s, size_t spread, const char *text)
+{
+    void *had = map_get(&s->values[spread], bytes_str(text));
+    char *copy;
+
+    if (had != NULL)
+        return (uint32_t)((uintptr_t)had - 1);
+    copy = strdup(text);
+    if (copy == NULL || !vec_push(&s->texts, copy)) {
+        free(copy);
+        return UINT32_MAX;
+    }
+    if (!map_put(&s->values[spread], bytes_str(copy), (void *)((uintptr_t)s->values_n[spread] + 1)))
+        return UINT32_MAX;
+    return s->values_n[spread]++;
+}
+
+struct entry {
+    uint32_t value[PLACE_SPREADS];
+    uint32_t cell;
+};
+
+static int by_values(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+
+    for (size_t i = 0; i < PLACE_SPREADS; i++)
+        if (x->value[i] != y->value[i])
+            return x->value[i] < y->value[i] ? -1 : 1;
+    return x->cell < y->cell ? -1 : x->cell > y->cell;
+}
+
+/* 1: the cell belongs to the shape, 0: it does not, -1: no memory. */
+static int entry_fill(const struct fleet *f, const struct demand *d, struct shape *s, uint32_t cell,
+                      struct entry *out)
+{
+    char text[VALUE_TEXT];
+    uint32_t node = f->cells.v.v[cell].node[0]; /* as good as any other of the cell */
+
+    *out = (struct entry){.cell = cell};
+    if (!labels_match(fleet_node(f, node)->labels, d->labels, d->labels_n))
+        return 0;
+    for (size_t i = 0; i < d->spread_n; i++)
+        if (!spread_is_node(&d->spread[i]) && !spread_value(f, d->spread[i].over, node, text))
+            return 0;
+    for (size_t i = 0; i < d->spread_n; i++) {
+        if (spread_is_node(&d->spread[i]))
+            continue;
+        (void)spread_value(f, d->spread[i].over, node, text);
+        out->value[i] = value_intern(s, i, text);
+        if (out->value[i] == UINT32_MAX)
+            return -1;
+    }
+    return 1;
+}
+
+static bool group_cells(struct shape *s, struct entry *v, size_t n)
+{
+    qsort(v, n, sizeof *v, by_values);
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || memcmp(v[i].value, v[i - 1].value, sizeof v[i].value) != 0) {
+            struct group g = {.first = (uint32_t)i};
+
+            memcpy(g.value, v[i].value, sizeof g.value);
+            if (!vec_push(&s->groups, g))
+                return false;
+        }
+        if (!vec_push(&s->cells, v[i].cell))
+            return false;
+        s->groups.v[s->groups.n - 1].n++;
+        s->group_of[v[i].cell] = (uint32_t)s->groups.n - 1;
+    }
+    return true;
+}
+
+static bool shape_fill(const struct fleet *f, const struct demand *d, struct shape *s)
+{
+    VEC(struct entry) entries = {0};
+    size_t cells = f->cells.v.n;
+    bool ok = true;
+
+    s->group_of = malloc((cells + 1) * sizeof *s->group_of);
+    if (s->group_of == NULL)
+        return false;
+    s->group_of_n = (uint32_t)cells;
+    memset(s->group_of, 0xff, cells * sizeof *s->group_of);
+    for (uint32_t class = 0; ok && class < f->classes.n; class ++) {
+        const struct class *c = &f->classes.v[class];
+
+        if (!c->live || c->nodes == 0 ||
+            class_judge(f, class, d->rules).verdict != VERDICT_ADMITTED)
+            continue;
+        for (uint32_t cell = c->first_cell; ok && cell != CELL_NONE;
+             cell = f->cells.v.v[cell].next_of_class) {
+            struct entry e;
+            int got = f->cells.v.v[cell].usable == 0 ? 0 : entry_fill(f, d, s, cell, &e);
+
+            ok = got >= 0 && (got == 0 || vec_push(&entries, e));
+        }
+    }
+    ok = ok && group_cells(s, entries.v, entries.n);
+    vec_fini(&entries);
+    return ok;
+}
+
+static struct shape *shape_make(struct fleet *f, const struct demand *d, struct buf *key)
+{
+    AUTO(shape) struct shape *s = calloc(1, sizeof *s);
+
+    if (s == NULL)
+        return NULL;
+    for (size_t i = 0; i < PLACE_SPREADS; i++)
+        map_init(&s->values[i], f->seed);
+    s->key = (uint8_t *)buf_steal(key, &s->key_n);
+    if (s->key == NULL || !shape_fill(f, d, s))
+        return NULL;
+    s->revision = f->cells.revision;
+    s->usable_revision = f->usable_revision - 1; /* not counted yet */
+    if (!map_put(&f->shapes->by_key, (struct bytes){s->key, s->key_n}, s))
+        return NULL;
+    return STEAL(s);
+}
+
+static bool register_keys(struct fleet *f, const struct demand *d, struct err *e)
+{
+    for (size_t i = 0; i < d->labels_n; i++)
+        if (!fleet_index_label(f, d->labels[i].key, e))
+            return false;
+    for (size_t i = 0; i < d->spread_n; i++) {
+        const char *over = d->spread[i].over;
+
+        if (strcmp(over, "node") != 0 && strcmp(over, "vendor") != 0 &&
+            strcmp(over, "generation") != 0 && !fleet_index_label(f, over, e))
+            return false;
+    }
+    return class_name_platforms(f, d->rules, e);
+}
+
+struct shape *shape_get(struct fleet *f, const struct demand *d, struct err *e)
+{
+    AUTO_BUF struct buf key = {0};
+    struct shape *s;
+
+    if (f->shapes == NULL)
+        f->shapes = calloc(1, sizeof *f->shapes);
+    put_key(&key, d);
+    if (f->shapes == NULL || !buf_ok(&key, e)) {
+        err_set(e, ERR_NOMEM, "scheduler.no-memory", "no memory for a demand");
+        return NULL;
+    }
+    if (f->shapes->by_key.n >= SHAPES_MAX)
+        shapes_clear(f->shapes);
+    if (f->shapes->by_key.cap == 0)
+        map_init(&f->shapes->by_key, f->seed);
+    s = map_get(&f->shapes->by_key, buf_bytes(&key));
+    if (s != NULL && s->revision == f->cells.revision)
+        return s;
+    if (s != NULL) {
+        (void)map_remove(&f->shapes->by_key, buf_bytes(&key));
+        shape_free(s);
+    }
+    if (!register_keys(f, d, e))
+        return NULL;
+    s = shape_make(f, d, &key);
+    if (s == NULL)
+        err_set(e, ERR_NOMEM, "scheduler.no-memory", "no memory for a demand");
+    return s;
+}
+
+uint64_t shape_usable(const struct fleet *f, struct shape *s)
+{
+    if (s->usable_revision == f->usable_revision)
+        return s->usable;
+    s->usable = 0;
+    for (size_t i = 0; i < s->cells.n; i++)
+        s->usable += f->cells.v.v[s->cells.v[i]].usable;
+    s->usable_revision = f->usable_revision;
+    return s->usable;
+}
