@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/client.h"
+#include "base/str.h"
 #include "cli/rows.h"
 #include "config/print.h"
 
@@ -32,7 +33,7 @@ static bool labels_parse(struct cli *c, struct labels *l)
 
     if (strlen(given) >= sizeof l->text)
         return cli_usage(c, "--selector: text is too long"), false;
-    strcpy(l->text, given);
+    (void)str_copy(l->text, sizeof l->text, given);
     while ((pair = strsep(&rest, ",")) != NULL && given[0] != '\0') {
         char *value = strchr(pair, '=');
 

@@ -134,7 +134,7 @@ bool file_digest(int fd, char digest[DIGEST_TEXT], uint64_t *size, struct err *e
     }
     if (EVP_DigestFinal_ex(ctx, sum, NULL) != 1)
         return err_set(e, ERR_INTERNAL, "file.digest", "SHA-256 failed");
-    strcpy(digest, "sha256:");
+    memcpy(digest, "sha256:", 7);
     hex_format(BYTES_OF(sum), digest + 7);
     *size = total;
     return true;
