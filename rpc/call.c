@@ -164,6 +164,39 @@ static void deliver(struct rpc_call *c)
     }
 }
 
+/* A client that cancels looks, for a moment, like one that has sent all: the core reports the end
+ * of its messages first and the cancel right after. So the end waits for HALF_CLOSE_MS. */
+#define HALF_CLOSE_MS 2
+
+static void half_closes(uv_timer_t *t)
+{
+    struct rpc_loop *l = container_of(t, struct rpc_loop, turn);
+    struct rpc_call *c = l->half_closed;
+
+    l->half_closed = NULL;
+    while (c != NULL) {
+        struct rpc_call *next = c->next_half_closed;
+
+        if (!c->cancelled && !c->finishing)
+            c->stream->on_half_close(c, c->stream_user);
+        rpc_call_completed(c);
+        c = next;
+    }
+}
+
+static void half_close_soon(struct rpc_call *c)
+{
+    struct rpc_call **at = &c->loop->half_closed;
+
+    while (*at != NULL)
+        at = &(*at)->next_half_closed;
+    c->next_half_closed = NULL;
+    *at = c;
+    c->pending++;
+    if (!uv_is_active((uv_handle_t *)&c->loop->turn))
+        (void)uv_timer_start(&c->loop->turn, half_closes, HALF_CLOSE_MS, 0);
+}
+
 static void received(struct rpc_op *op, bool ok)
 {
     struct rpc_call *c = container_of(op, struct rpc_call, op_recv);
@@ -172,7 +205,7 @@ static void received(struct rpc_op *op, bool ok)
     if (!ok || c->incoming == NULL) {
         c->eof = true;
         if (c->server && ok && !c->cancelled && !c->finishing && c->stream->on_half_close != NULL)
-            c->stream->on_half_close(c, c->stream_user);
+            half_close_soon(c);
     } else if (c->cancelled || (c->server && c->finishing)) {
         grpc_byte_buffer_destroy(c->incoming); /* nobody wants it any more; keep the window open */
         c->incoming = NULL;

@@ -23,14 +23,17 @@
 
 struct rpc_call;
 
-/* What happens on a stream. Any may be NULL. */
+/* What happens on a stream. Any may be NULL.
+ * on_half_close (server): the client sends no more. A cancel that follows by more than 2 ms can
+ * look like this first, so whoever must know that all came says how much that is. on_writable:
+ * something went out, and rpc_pending() < RPC_LOW_WATER. on_closed: the last one; a client asks
+ * rpc_call_status() how it ended. */
 struct rpc_stream {
     void (*on_open)(struct rpc_call *, void *user);
     void (*on_message)(struct rpc_call *, const ProtobufCMessage *, void *user);
-    void (*on_half_close)(struct rpc_call *, void *user); /* server: the client sends no more */
-    void (*on_writable)(struct rpc_call *, void *user);   /* something went out and
-                                                             rpc_pending() < RPC_LOW_WATER */
-    void (*on_closed)(struct rpc_call *, bool cancelled, void *user); /* see rpc_call_status() */
+    void (*on_half_close)(struct rpc_call *, void *user);
+    void (*on_writable)(struct rpc_call *, void *user);
+    void (*on_closed)(struct rpc_call *, bool cancelled, void *user);
 };
 
 #define RPC_LOW_WATER (64u << 10)

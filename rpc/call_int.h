@@ -59,6 +59,7 @@ struct rpc_call {
     struct rpc_server *owner;
     struct rpc_armed *armed;
     struct rpc_call *next_live, **at_live;
+    struct rpc_call *next_half_closed;
     bool replied, watched;
     void (*on_cancelled)(struct rpc_call *, void *user);
     grpc_call_details details; /* only of calls to methods that do not exist */

@@ -63,6 +63,13 @@ static void wake_closed(uv_handle_t *h)
         l->on_closed(l, l->user);
 }
 
+static void turn_closed(uv_handle_t *h)
+{
+    struct rpc_loop *l = container_of((uv_timer_t *)h, struct rpc_loop, turn);
+
+    uv_close((uv_handle_t *)&l->wake, wake_closed);
+}
+
 static void close_if_idle(struct rpc_loop *l)
 {
     if (l->closing && l->users == 0 && !l->queue_shut) {
@@ -92,9 +99,9 @@ static void wake(uv_async_t *h)
         first = next;
     }
     rpc_loop_drop(l);
-    if (l->queue_shut && atomic_load(&l->drained) && !uv_is_closing((uv_handle_t *)h)) {
+    if (l->queue_shut && atomic_load(&l->drained) && !uv_is_closing((uv_handle_t *)&l->turn)) {
         (void)uv_thread_join(&l->poller);
-        uv_close((uv_handle_t *)h, wake_closed);
+        uv_close((uv_handle_t *)&l->turn, turn_closed);
     }
 }
 
@@ -121,6 +128,7 @@ bool rpc_loop_init(struct rpc_loop *l, uv_loop_t *uv, struct err *e)
     r = uv_async_init(uv, &l->wake, wake);
     if (r != 0)
         return err_set(e, ERR_IO, "rpc.loop", "cannot watch for calls: %s", uv_strerror(r));
+    (void)uv_timer_init(uv, &l->turn);
     (void)setenv("GRPC_SSL_CIPHER_SUITES", CIPHERS, 1); /* NOLINT(concurrency-mt-unsafe) */
     gpr_set_log_function(core_log);
     grpc_init();
@@ -130,7 +138,7 @@ bool rpc_loop_init(struct rpc_loop *l, uv_loop_t *uv, struct err *e)
         return true;
     grpc_completion_queue_shutdown(l->queue);
     (void)grpc_completion_queue_next(l->queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
-    uv_close((uv_handle_t *)&l->wake, wake_closed);
+    uv_close((uv_handle_t *)&l->turn, turn_closed);
     return err_set(e, ERR_IO, "rpc.loop", "cannot start a thread: %s", uv_strerror(r));
 }
 

@@ -13,12 +13,15 @@
 #include "base/err.h"
 
 struct grpc_completion_queue;
+struct rpc_call;
 struct rpc_op;       /* one completion tag; rpc/op.h */
 struct rpc_tls_file; /* rpc/tls_int.h */
 
 struct rpc_loop { /* members are private to rpc/ */
     uv_loop_t *uv;
     uv_async_t wake;
+    uv_timer_t turn;              /* for half_closed */
+    struct rpc_call *half_closed; /* inputs at their end, unless a cancel turns up; rpc/call.c */
     uv_thread_t poller;
     struct grpc_completion_queue *queue;
     _Atomic(struct rpc_op *) arrived; /* newest first */
