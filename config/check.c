@@ -107,9 +107,22 @@ static bool format_check(const struct schema_field *f, const char *s, struct err
     }
 }
 
+/* All words of the vocabulary as far as they fit into the error's text. */
+static bool words_mend(const char *vocabulary, struct err *e)
+{
+    char list[sizeof e->mend - 24];
+    size_t n, at = 0, i = 0;
+    const char *const *words = catalog_words(vocabulary, &n);
+
+    for (; i < n && at + strlen(words[i]) + 2 < sizeof list; i++)
+        at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", i == 0 ? "" : ", ", words[i]);
+    if (n == 0)
+        return false;
+    return err_mend(e, i < n ? "one of %s, ..." : "one of %s", list);
+}
+
 static bool word_check(const char *vocabulary, const char *word, struct err *e)
 {
-    const char *near;
     char shown[80];
 
     if (catalog_knows(vocabulary, word))
@@ -117,10 +130,9 @@ static bool word_check(const char *vocabulary, const char *word, struct err *e)
     (void)str_printable(bytes_str(word), shown, sizeof shown);
     (void)err_set(e, ERR_INPUT, "check.unknown-word", "unknown %s \"%s\"", vocabulary, shown);
     (void)err_found(e, "%s", shown);
-    near = catalog_nearest(vocabulary, word);
-    if (near != NULL)
-        (void)err_expected(e, "%s", near);
-    return err_mend(e, "`bailey catalog %s` lists the words there are", vocabulary);
+    if (catalog_nearest(vocabulary, word) != NULL)
+        (void)err_expected(e, "%s", catalog_nearest(vocabulary, word));
+    return e == NULL ? false : words_mend(vocabulary, e);
 }
 
 /* Maps whose members are labels: kept by their names, which the schema uses for nothing else. */

@@ -94,8 +94,13 @@ static bool read_number(struct yaml_reader *r, const struct yaml_node *at, bool 
     size_t n = strspn(digits, "0123456789");
     uint64_t v;
 
-    if ((!at->plain && !wide) || n == 0 || digits[n] != '\0' || (n > 1 && digits[0] == '0'))
+    if (n == 0 || digits[n] != '\0' || (n > 1 && digits[0] == '0'))
         return wrong_type(r, at, "a whole number");
+    if (!at->plain && !wide) {
+        (void)wrong_type(r, at, "a whole number");
+        yaml_mend(r, "leave the quotes out");
+        return false;
+    }
     if (!u64_parse(digits, &v) || v > high ||
         (digits != at->text && v > (uint64_t)0 - (uint64_t)low))
         return yaml_fail(r, at, "yaml.range", "%.40s is out of range: want %" PRId64 " to %" PRIu64,
@@ -303,8 +308,12 @@ static bool read_list(struct yaml_reader *r, const struct yaml_node *at,
         put_repeated(m, f, items, 1);
         return true;
     }
-    if (at->shape != YAML_LIST)
-        return wrong_type(r, at, "a list");
+    if (at->shape != YAML_LIST) {
+        (void)wrong_type(r, at, "a list");
+        if (at->shape == YAML_SCALAR && f->field->type == PROTOBUF_C_TYPE_STRING)
+            yaml_mend(r, "write [%.80s]", at->text);
+        return false;
+    }
     if (!empty_fine(r, at, m))
         return false;
     items = need(r, at, arena_array(r->arena, at->n, size));
@@ -446,23 +455,29 @@ static bool read_message(struct yaml_reader *r, const struct yaml_node *map, Pro
     return ok;
 }
 
+static const char *kind_name(const struct schema_field *f)
+{
+    const ProtobufCMessageDescriptor *type = f->field->descriptor;
+
+    return type->short_name;
+}
+
 static bool unknown_kind(struct yaml_reader *r, const struct yaml_node *at)
 {
     static const char *const kinds[] = {"Workload", "Node"};
+    const struct schema_field *near;
     char shown[64];
 
-    if (at->shape == YAML_SCALAR && schema_kind(at->text, false) != NULL) {
+    if (at->shape != YAML_SCALAR)
+        return wrong_type(r, at, "a kind");
+    if (schema_kind(at->text, false) != NULL) {
         (void)yaml_fail(r, at, "yaml.kind", "%s objects are made by the system, not applied",
                         at->text);
         return false;
     }
     (void)yaml_fail(r, at, "yaml.kind", "unknown kind \"%s\"", yaml_shown(at, shown, sizeof shown));
-    if (at->shape == YAML_SCALAR) {
-        const struct schema_field *near = schema_kind(at->text, true);
-        const ProtobufCMessageDescriptor *type = near == NULL ? NULL : near->field->descriptor;
-
-        yaml_suggest(r, type != NULL ? type->short_name : str_nearest(at->text, kinds, 2));
-    }
+    near = schema_kind(at->text, true);
+    yaml_suggest(r, near != NULL ? kind_name(near) : str_nearest(at->text, kinds, 2));
     return false;
 }
 
@@ -472,6 +487,45 @@ static bool may_apply(const struct schema_field *kind)
     const void *type = kind->field->descriptor;
 
     return type != &bailey__v1__keep__descriptor && type != &bailey__v1__event__descriptor;
+}
+
+/* The node at a path of members ("metadata.namespace"), or the nearest one above it that is there.
+ */
+static const struct yaml_node *node_at(const struct yaml_node *doc, const char *path)
+{
+    const struct yaml_node *at = doc;
+    char name[64];
+
+    while (*path != '\0') {
+        size_t n = strcspn(path, ".[");
+        const struct yaml_node *in;
+
+        if (n == 0 || n >= sizeof name)
+            break;
+        memcpy(name, path, n);
+        name[n] = '\0';
+        in = yaml_member(at, name);
+        if (in == NULL || path[n] == '[')
+            return in == NULL ? at : in;
+        at = in;
+        path += n + (path[n] == '.');
+    }
+    return at;
+}
+
+/* What only shows when all of an object is there. */
+static bool check_object(struct yaml_reader *r, const struct yaml_node *doc,
+                         const Bailey__V1__Object *o)
+{
+    struct err e = {0};
+    size_t step;
+
+    if (object_check(o, false, &e))
+        return true;
+    step = path_add(r, "%s", e.field);
+    (void)yaml_fail_err(r, node_at(doc, e.field), &e);
+    path_cut(r, step);
+    return false;
 }
 
 static Bailey__V1__Object *read_object(struct yaml_reader *r, const struct yaml_node *doc)
@@ -503,7 +557,7 @@ static Bailey__V1__Object *read_object(struct yaml_reader *r, const struct yaml_
     which = f->field->id;
     memcpy((char *)o + f->field->quantifier_offset, &which, sizeof which);
     memcpy((char *)o + f->field->offset, &m, sizeof m);
-    return o;
+    return check_object(r, doc, o) ? o : NULL;
 }
 
 static struct yaml_reader begin(struct bytes text, const char *file, struct arena *scratch,

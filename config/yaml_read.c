@@ -75,6 +75,8 @@ bool yaml_fail_err(struct yaml_reader *r, const struct yaml_node *at, const stru
     (void)yaml_fail(r, at, e->reason, "%s", e->msg);
     if (e->mend[0] != '\0')
         yaml_mend(r, "%s", e->mend);
+    else if (e->expected[0] != '\0' && strstr(e->msg, e->expected) == NULL)
+        yaml_mend(r, "want %s", e->expected);
     return false;
 }
 

@@ -1,1 +1,2 @@
 # Tests and benchmarks of config/.
+bailey_unit(test_yaml LINK config)
