@@ -74,8 +74,8 @@ static struct rpc_call *call_new(struct rpc_client *cl, const ProtobufCServiceDe
     const ProtobufCMethodDescriptor *d = find(service, method);
     int64_t ms = o == NULL ? 0 : o->deadline_ms;
     struct rpc_call *c;
+    grpc_slice target;
     char *path;
-    int n;
 
     c = d == NULL ? NULL : malloc(sizeof *c);
     if (c == NULL)
@@ -91,16 +91,16 @@ static struct rpc_call *call_new(struct rpc_client *cl, const ProtobufCServiceDe
         return NULL;
     }
     c->path = path;
-    n = (int)strlen(path);
     c->deadline = gpr_inf_future(GPR_CLOCK_MONOTONIC);
     if (ms > 0)
         c->deadline =
             gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(ms, GPR_TIMESPAN));
     c->channel = cl->channel;
     c->channel->refs++;
-    c->call = grpc_channel_create_call(
-        c->channel->core, NULL, GRPC_PROPAGATE_DEFAULTS, cl->loop->queue,
-        grpc_slice_from_copied_buffer(path, (size_t)n), NULL, c->deadline, NULL);
+    target = grpc_slice_from_copied_string(path);
+    c->call = grpc_channel_create_call(c->channel->core, NULL, GRPC_PROPAGATE_DEFAULTS,
+                                       cl->loop->queue, target, NULL, c->deadline, NULL);
+    grpc_slice_unref(target);
     c->next_live = cl->live;
     if (cl->live != NULL)
         cl->live->at_live = &c->next_live;
