@@ -153,7 +153,11 @@ bool value_check(const struct schema_field *f, const char *text, struct err *e)
     if (f->key == NULL && f->rules->vocabulary[0] != '\0' &&
         !word_check(f->rules->vocabulary, text, e))
         return false;
-    return format_check(f, text, e);
+    if (format_check(f, text, e))
+        return true;
+    if (e != NULL)
+        e->field[0] = '\0'; /* the caller knows the path */
+    return false;
 }
 
 bool key_check(const struct schema_field *f, const char *key, struct err *e)

@@ -1,2 +1,3 @@
 # Tests and benchmarks of config/.
 bailey_unit(test_yaml LINK config)
+bailey_unit(test_config LINK config)
