@@ -42,10 +42,11 @@ struct evidence_input {
 };
 
 struct evidence_options {
-    int64_t now_s;                /* certificates and lists are judged at this time */
-    const uint8_t *report_data;   /* 64 bytes that must stand in it; NULL: not checked (offline) */
-    bool allow_simulated;         /* accept evidence under a simulated vendor root, marked so */
-    bool lenient;                 /* accept revocation lists past their date, with a finding */
+    int64_t now_s;              /* certificates and lists are judged at this time */
+    const uint8_t *report_data; /* 64 bytes that must stand in it; NULL: not checked (offline) */
+    bool allow_simulated;       /* accept evidence under a simulated vendor root, marked so */
+    bool allow_debug; /* looking, not trusting: a finding instead of a refusal (offline) */
+    bool lenient;     /* accept revocation lists past their date, with a finding */
     const struct anchor *anchors; /* NULL: the built-in ones */
     size_t anchors_n;
     const struct platform *platforms; /* the generation table; NULL: the built-in one */

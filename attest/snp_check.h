@@ -1,8 +1,8 @@
 /* snp_check.h - is an SEV-SNP report genuine, and what does it prove?
  *
- * In this order: shape; host-requested and debug reports; the binding to REPORT_DATA; the chain
- * ARK -> ASK -> VCEK or ARK -> ASVK -> VLEK to a pinned ARK; the report's signature; that the
- * leaf is of this chip, TCB and product; revocation.
+ * In this order: shape; host-requested reports; the binding to REPORT_DATA; the chain
+ * ARK -> ASK -> VCEK or ARK -> ASVK -> VLEK to a pinned ARK; revocation; the report's signature;
+ * that the leaf is of this chip, TCB and product; debug policy.
  *
  * Reasons beside those of evidence.h and snp_report.h: "snp.host-requested", "snp.debug",
  * "snp.unsigned", "snp.signing-key", "snp.signature", "snp.signature-range", "snp.leaf-key",

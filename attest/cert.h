@@ -1,0 +1,45 @@
+/* cert.h - single certificates and revocation lists, checked by hand: no store, no default paths,
+ * no clock. AMD's own quirks (leaf serial 0, no key usage in leaves) keep generic chain building
+ * out; the shape of each chain is written where it is used. */
+#ifndef ATTEST_CERT_H
+#define ATTEST_CERT_H
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "base/bytes.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+
+DEFINE_CLEANUP(x509, X509 *, X509_free)
+DEFINE_CLEANUP(crl, X509_CRL *, X509_CRL_free)
+DEFINE_CLEANUP(pkey, EVP_PKEY *, EVP_PKEY_free)
+
+#define CERT_MAX 16384
+
+/* Exactly one DER certificate of at most CERT_MAX bytes; *out is the caller's to X509_free(). name
+ * is the file's, for messages. cert.malformed, cert.too-large. */
+NODISCARD bool cert_parse(struct bytes der, const char *name, X509 **out, struct err *e);
+NODISCARD bool crl_parse(struct bytes der, const char *name, X509_CRL **out, struct err *e);
+
+/* The subject has exactly one common name, and it is this. cert.shape. */
+NODISCARD bool cert_check_name(const X509 *x, const char *cn, const char *name, struct err *e);
+
+/* notBefore <= now <= notAfter. cert.validity. */
+NODISCARD bool cert_check_time(const X509 *x, int64_t now_s, const char *name, struct err *e);
+
+/* A CA certificate by its extensions: CA:TRUE, may sign certificates; a root of RSA with >= 4096
+ * bits. cert.shape. */
+NODISCARD bool cert_check_ca(X509 *x, const char *name, struct err *e);
+
+/* Signed by issuer's key, issuer's name matches, and both AlgorithmIdentifiers say RSASSA-PSS with
+ * SHA-384, MGF1 of SHA-384, salt 48, trailer 1. cert.algorithm, cert.shape, cert.signature. */
+NODISCARD bool cert_check_signed(X509 *x, X509 *issuer, const char *name, struct err *e);
+NODISCARD bool crl_check_signed(X509_CRL *crl, X509 *issuer, const char *name, struct err *e);
+
+/* thisUpdate <= now, or crl.validity. *stale: nextUpdate is past or missing. */
+NODISCARD bool crl_check_time(const X509_CRL *crl, int64_t now_s, bool *stale, const char *name,
+                              struct err *e);
+bool crl_lists(X509_CRL *crl, X509 *x);
+
+#endif

@@ -1,0 +1,49 @@
+#include "attest/platforms.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+/* AMD: which families and models are which part: AMD 57230 (KDS) for the product lines; A0h is both
+ * Bergamo and Siena, and the signed stepping does not tell them apart. The certificates of all 19h
+ * parts from 10h on are of the Genoa line. */
+const struct platform platforms_builtin[] = {
+    {"amd", 0x19, 0x00, 0x0f, "Milan", {"milan"}},
+    {"amd", 0x19, 0x10, 0x1f, "Genoa", {"genoa"}},
+    {"amd", 0x19, 0xa0, 0xaf, "Genoa", {"bergamo", "siena"}},
+    {"amd", 0x1a, 0x00, 0x11, "Turin", {"turin"}},
+};
+const size_t platforms_builtin_n = sizeof platforms_builtin / sizeof platforms_builtin[0];
+
+const struct platform *platform_find(const struct platform *p, size_t n, const char *vendor,
+                                     uint16_t family, uint8_t model)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i].family == family && model >= p[i].model_first && model <= p[i].model_last &&
+            strcmp(p[i].vendor, vendor) == 0)
+            return &p[i];
+    return NULL;
+}
+
+static void add_word(struct fact_words *out, const char *word)
+{
+    for (unsigned i = 0; i < out->n; i++)
+        if (strcmp(out->word[i], word) == 0)
+            return;
+    BUG_ON(out->n >= FACT_CANDIDATES); /* the tables are ours */
+    str_copy(out->word[out->n++], FACT_WORD, word);
+}
+
+void platform_generations(const struct platform *row, struct fact_words *out)
+{
+    for (unsigned i = 0; i < PLATFORM_GENERATIONS && row->generation[i] != NULL; i++)
+        add_word(out, row->generation[i]);
+}
+
+void platform_product_generations(const struct platform *p, size_t n, const char *vendor,
+                                  const char *product, struct fact_words *out)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(p[i].vendor, vendor) == 0 && strcmp(p[i].product, product) == 0)
+            platform_generations(&p[i], out);
+}
