@@ -1,1 +1,2 @@
 # Tests and benchmarks of proto/.
+bailey_unit(test_proto LINK proto)
