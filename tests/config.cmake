@@ -1,3 +1,11 @@
 # Tests and benchmarks of config/.
 bailey_unit(test_yaml LINK config)
 bailey_unit(test_config LINK config)
+bailey_unit(test_print LINK config)
+bailey_fuzz(fuzz_yaml LINK config)
+
+# An independent reader takes what we print; 77: it is not installed.
+add_test(NAME unit/check_json
+  COMMAND /usr/bin/python3 ${PROJECT_SOURCE_DIR}/tests/tools/check_json.py
+          $<TARGET_FILE:test_print> ${PROJECT_BINARY_DIR}/proto/descriptors.bin)
+set_tests_properties(unit/check_json PROPERTIES LABELS unit TIMEOUT 60 SKIP_RETURN_CODE 77)
