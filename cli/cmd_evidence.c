@@ -200,6 +200,7 @@ static bool options_read(struct cli *c, struct evidence_options *o, uint8_t data
     *o = (struct evidence_options){
         .now_s = clock_system.wall_ms(&clock_system) / 1000,
         .allow_simulated = cli_given(c, OPT_ALLOW_SIMULATED),
+        .allow_debug = cli_given(c, OPT_ALLOW_DEBUG),
         .lenient = cli_given(c, OPT_LENIENT),
     };
     if (cli_given(c, OPT_AT) && !time_parse(cli_value(c, OPT_AT, ""), &o->now_s, &c->err))

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/client.h"
 #include "base/str.h"
+#include "cli/client.h"
 #include "cli/rows.h"
 #include "config/print.h"
 

@@ -49,6 +49,7 @@ enum option_id {
     OPT_AT,
     OPT_REPORT_DATA,
     OPT_ALLOW_SIMULATED,
+    OPT_ALLOW_DEBUG,
     OPT_LENIENT,
     OPT_IDS
 };

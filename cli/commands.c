@@ -35,6 +35,8 @@ const struct option_def option_table[OPT_IDS] = {
                          NULL},
     [OPT_ALLOW_SIMULATED] = {"allow-simulated", '\0', NULL, "take evidence of the simulator too",
                              NULL},
+    [OPT_ALLOW_DEBUG] = {"allow-debug", '\0', NULL, "take guests that their host may debug too",
+                         NULL},
     [OPT_LENIENT] = {"lenient", '\0', NULL, "report what a stricter reading would refuse", NULL},
 };
 
@@ -85,8 +87,8 @@ const struct command command_table[] = {
      "...).\n"
      "Ends with 0 when it is verified and 6 when it is refused.\n\n"
      "  bailey evidence verify ./snp-genoa --at 2026-11-23T12:00:00Z -o json\n",
-     1, 1, OPT(AT) | OPT(REPORT_DATA) | OPT(ALLOW_SIMULATED) | OPT(LENIENT), "FILE",
-     cmd_evidence_verify},
+     1, 1, OPT(AT) | OPT(REPORT_DATA) | OPT(ALLOW_SIMULATED) | OPT(ALLOW_DEBUG) | OPT(LENIENT),
+     "FILE", cmd_evidence_verify},
     {"lint", "FILE...", "check YAML files without a cluster", NULL, 1, ARGS_OPERANDS, 0, "FILE",
      cmd_lint},
     {"explain", "KIND[.FIELD...]", "what a field means and may hold",

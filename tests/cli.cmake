@@ -4,11 +4,11 @@ bailey_unit(test_cli LINK cli)
 
 # tests/e2e/test_NAME.py on the real programs.
 find_program(PYTHON3 python3 REQUIRED)
-foreach(name lifecycle restart trust input)
+foreach(name lifecycle restart trust input evidence)
   add_test(NAME e2e/${name}
     COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/e2e/test_${name}.py)
   set_tests_properties(e2e/${name} PROPERTIES LABELS e2e TIMEOUT 600
-    ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin")
+    ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin;BAILEY_VECTORS=$ENV{BAILEY_VECTORS}")
 endforeach()
 add_test(NAME e2e/demo COMMAND ${PROJECT_SOURCE_DIR}/deploy/demo --once)
 set_tests_properties(e2e/demo PROPERTIES LABELS e2e TIMEOUT 600

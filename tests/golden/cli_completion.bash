@@ -35,7 +35,7 @@ _bailey()
     'status') opts='--help --output --color --context --timeout ' words='' files=0 ;;
     'token create') opts='--help --output --color --context --timeout --node --ttl ' words='' files=0 ;;
     'token') words='create' ;;
-    'evidence verify') opts='--help --output --color --context --timeout --at --report-data --allow-simulated --lenient ' words='' files=1 ;;
+    'evidence verify') opts='--help --output --color --context --timeout --at --report-data --allow-simulated --allow-debug --lenient ' words='' files=1 ;;
     'evidence') words='verify' ;;
     'lint') opts='--help --output --color --context --timeout ' words='' files=1 ;;
     'explain') opts='--help --output --color --context --timeout ' words='workload node keep event' files=0 ;;
