@@ -63,7 +63,7 @@ struct label_set *label_set_intern(struct fleet *f, const struct label *labels, 
 
     for (size_t i = 0; sorted != NULL && i < n; i++)
         sorted[i] = labels[i];
-    if (sorted != NULL)
+    if (sorted != NULL && n > 1)
         qsort(sorted, n, sizeof *sorted, by_key);
     for (size_t i = 0; sorted != NULL && i < n; i++) {
         twice = twice || (i > 0 && strcmp(sorted[i - 1].key, sorted[i].key) == 0);

@@ -193,7 +193,8 @@ static int entry_fill(const struct fleet *f, const struct demand *d, struct shap
 
 static bool group_cells(struct shape *s, struct entry *v, size_t n)
 {
-    qsort(v, n, sizeof *v, by_values);
+    if (n > 1)
+        qsort(v, n, sizeof *v, by_values);
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || memcmp(v[i].value, v[i - 1].value, sizeof v[i].value) != 0) {
             struct group g = {.first = (uint32_t)i};

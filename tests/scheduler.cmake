@@ -1,1 +1,3 @@
 # Tests and benchmarks of scheduler/.
+bailey_unit(test_selector LINK scheduler)
+bailey_unit(test_sched_place LINK scheduler)
