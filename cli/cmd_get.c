@@ -86,6 +86,16 @@ static void flush(struct listing *l)
     output_put(&l->cli->out, &text);
 }
 
+/* Nodes have none; events of all unless one is named, for nodes have events too. */
+static const char *namespace_of(const struct listing *l)
+{
+    if (strcmp(l->kind, "Node") == 0)
+        return "";
+    if (strcmp(l->kind, "Event") == 0)
+        return cli_value(l->cli, OPT_NAMESPACE, "");
+    return cli_namespace(l->cli);
+}
+
 /* All pages; JSON is one value, so the items go between the brackets of a list. */
 static bool list_all(struct listing *l, const struct labels *labels)
 {
@@ -95,8 +105,7 @@ static bool list_all(struct listing *l, const struct labels *labels)
     ProtobufCMessage *reply;
 
     req.kind = text(l->kind);
-    if (strcmp(l->kind, "Node") != 0)
-        req.namespace_ = text(cli_namespace(c));
+    req.namespace_ = text(namespace_of(l));
     req.workload = text(cli_value(c, OPT_WORKLOAD, ""));
     req.node = text(cli_value(c, OPT_NODE, ""));
     req.include_ended = cli_given(c, OPT_ALL);
@@ -159,8 +168,7 @@ static bool watch(struct listing *l, const struct labels *labels, const char *na
     if (!cli_duration(c, OPT_TIMEOUT, &timeout_ms))
         return false;
     req.kind = text(l->kind);
-    if (strcmp(l->kind, "Node") != 0)
-        req.namespace_ = text(cli_namespace(c));
+    req.namespace_ = text(namespace_of(l));
     req.workload = text(cli_value(c, OPT_WORKLOAD, ""));
     req.node = text(cli_value(c, OPT_NODE, ""));
     req.name = text(name);
