@@ -218,7 +218,7 @@ static void reap(struct keep *k)
 
         if (pid != k->box.pid || !k->alive)
             continue;
-        if (k->fds[FD_INFO].fd >= 0)
+        for (int i = 0; i < 3 && k->fds[FD_INFO].fd >= 0; i++)
             info_read(k); /* it began, though we had no time to see it */
         limits_kill(&k->limits);
         k->alive = false;

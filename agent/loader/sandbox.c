@@ -56,7 +56,6 @@ static void add_env(struct buf *b, const Bailey__V1__StartKeep *spec)
     (void)snprintf(replica, sizeof replica, "%" PRIu32, spec->replica);
     opt(b, "--clearenv", NULL, NULL);
     opt(b, "--setenv", "PATH", "/usr/bin:/bin"), opt(b, "--setenv", "HOME", "/tmp");
-    buf_puts(b, "");
     for (size_t i = 0; spec->runtime != NULL && i < spec->runtime->n_env; i++) {
         const Bailey__V1__Runtime__EnvEntry *v = spec->runtime->env[i];
 
@@ -137,6 +136,7 @@ static void child_run(const struct child *c, const struct limits *l)
 
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)signal(SIGPIPE, SIG_DFL), (void)signal(SIGHUP, SIG_DFL);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != c->parent || !limits_enter(l))
         _exit(125);
@@ -173,6 +173,8 @@ static bool spawn(struct child *c, const struct limits *l, struct sandbox *s, st
         return err_errno(e, errno, "sandbox.fork", "process of the sandbox");
     }
     s->out_fd = p[0], s->err_fd = p[2], s->info_fd = p[4], s->inner = 0;
+    s->info_n = 0;
+    memset(s->info, 0, sizeof s->info);
     for (size_t i = 0; i < 6; i += 2)
         (void)fcntl(p[i], F_SETFL, O_NONBLOCK);
     return true;
@@ -203,20 +205,21 @@ bool sandbox_start(const Bailey__V1__StartKeep *spec, const char *artifact, cons
     return ok;
 }
 
+/* bubblewrap writes this text in pieces and closes the pipe when the sandbox is there. */
 bool sandbox_info(struct sandbox *s)
 {
-    char text[512];
     const char *at;
-    ssize_t n = read(s->info_fd, text, sizeof text - 1);
+    ssize_t n = read(s->info_fd, s->info + s->info_n, sizeof s->info - 1 - s->info_n);
 
-    if (n < 0 && errno == EAGAIN)
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
     if (n > 0) {
-        text[n] = '\0';
-        at = strstr(text, "\"child-pid\":");
-        if (at != NULL)
-            s->inner = (pid_t)strtol(at + 12, NULL, 10);
+        s->info_n += (size_t)n;
+        return false;
     }
+    at = strstr(s->info, "\"child-pid\":");
+    if (at != NULL)
+        s->inner = (pid_t)strtol(at + 12, NULL, 10);
     (void)close(s->info_fd);
     s->info_fd = -1;
     return s->inner > 0;

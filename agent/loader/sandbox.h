@@ -15,13 +15,15 @@ struct sandbox { /* one run of a program */
     pid_t inner; /* of the sandbox's first process, as the host sees it; 0: not known yet */
     int info_fd; /* says `inner`; -1 once read */
     int out_fd, err_fd;
+    char info[512];
+    size_t info_n;
 };
 
 /* Starts the artifact. Everything it needs is opened here; the child dies with the caller. */
 NODISCARD bool sandbox_start(const Bailey__V1__StartKeep *spec, const char *artifact,
                              const struct limits *l, struct sandbox *s, struct err *e);
 
-/* Reads info_fd when it is readable; true once bubblewrap has said that the sandbox is there. */
+/* Reads info_fd when it is readable; true, once, when bubblewrap has set the sandbox up. */
 bool sandbox_info(struct sandbox *s);
 
 void sandbox_term(const struct sandbox *s);                         /* asks the program to end */

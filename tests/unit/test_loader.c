@@ -112,10 +112,23 @@ static void launch(struct world *w, int64_t deadline_ms)
 
 static bool adopt(struct world *w)
 {
-    for (int i = 0; i < 200; i++, nap(10))
+    for (int i = 0; i < 100; i++, nap(10))
         if (control_connect(w->dir_fd, &w->control, NULL))
             return true;
     return false;
+}
+
+/* Of a loader that was quicker than we: from its folder. */
+static bool read_report(struct world *w)
+{
+    AUTO_BUF struct buf b = {0};
+    ProtobufCMessage *m;
+
+    if (!file_read(w->dir_fd, KEEP_REPORT, &b, NULL) ||
+        !proto_unpack(&bailey__v1__keep_report__descriptor, buf_bytes(&b), &w->arena, &m, NULL))
+        return false;
+    w->last = (const Bailey__V1__KeepReport *)m;
+    return true;
 }
 
 static bool hear(struct world *w)
@@ -123,13 +136,16 @@ static bool hear(struct world *w)
     uint8_t packet[CONTROL_REPORT];
     ProtobufCMessage *m;
 
+    if (w->control < 0)
+        return read_report(w);
+
     for (int i = 0; i < 500; i++, nap(10)) {
         ssize_t n = recv(w->control, packet, sizeof packet, 0);
 
         if (n < 0 && errno == EAGAIN)
             continue;
         if (n <= 0)
-            return false;
+            return read_report(w);
         assert_true(proto_unpack(&bailey__v1__keep_report__descriptor,
                                  (struct bytes){packet, (size_t)n}, &w->arena, &m, NULL));
         w->last = (const Bailey__V1__KeepReport *)m;
@@ -162,7 +178,7 @@ static void run_to_end(struct world *w, const char *script)
 {
     spec_write(w, script, "never", "none");
     launch(w, 0);
-    assert_true(adopt(w));
+    (void)adopt(w);
     until(w, OVER);
 }
 

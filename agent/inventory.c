@@ -1,0 +1,103 @@
+#include "agent/inventory.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "agent/loader/sandbox.h"
+#include "base/log.h"
+
+#define VERSION "0.1.0"
+
+/* "AMD EPYC 7763 64-Core Processor", or "". */
+static char *cpu_model(struct arena *a)
+{
+    FILE *f = fopen("/proc/cpuinfo", "re");
+    char line[256], *colon = NULL, *out;
+
+    while (f != NULL && colon == NULL && fgets(line, sizeof line, f) != NULL)
+        if (strncmp(line, "model name", 10) == 0)
+            colon = strchr(line, ':');
+    if (f != NULL)
+        (void)fclose(f);
+    if (colon == NULL)
+        return arena_strdup(a, "");
+    colon += strspn(colon, ": \t");
+    colon[strcspn(colon, "\n")] = '\0';
+    out = arena_strdup(a, colon);
+    return out;
+}
+
+static Bailey__V1__Capacity *capacity(const struct inventory_options *o, struct arena *a)
+{
+    Bailey__V1__Capacity *c = arena_alloc(a, sizeof *c);
+
+    if (c == NULL)
+        return NULL;
+    bailey__v1__capacity__init(c);
+    c->cpu_milli = o->cpu_milli != 0 ? o->cpu_milli
+                                     : (uint64_t)sysconf(_SC_NPROCESSORS_ONLN) * 1000;
+    c->memory_bytes = o->memory_bytes != 0
+                          ? o->memory_bytes
+                          : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    c->tee_slots = o->tee_slots;
+    return c;
+}
+
+static bool labels(const struct inventory_options *o, struct arena *a, Bailey__V1__Declared *d,
+                   struct err *e)
+{
+    d->labels = arena_array(a, o->labels_n + 1, sizeof *d->labels);
+    for (size_t i = 0; d->labels != NULL && i < o->labels_n; i++) {
+        Bailey__V1__Declared__LabelsEntry *l = arena_alloc(a, sizeof *l);
+        const char *equals = strchr(o->labels[i], '=');
+
+        if (equals == NULL || equals == o->labels[i])
+            return err_set(e, ERR_INPUT, "agent.label", "--label %s: want key=value", o->labels[i]);
+        if (l == NULL)
+            break;
+        bailey__v1__declared__labels_entry__init(l);
+        l->key = arena_strndup(a, o->labels[i], (size_t)(equals - o->labels[i]));
+        l->value = arena_strdup(a, equals + 1);
+        d->labels[d->n_labels++] = l;
+    }
+    return true;
+}
+
+static void runtimes(struct arena *a, Bailey__V1__Declared *d)
+{
+    struct err e = {0};
+
+    d->runtimes = arena_array(a, 1, sizeof *d->runtimes);
+    if (!sandbox_probe(&e)) {
+        log_warn("runtime sandbox does not work here", LOG_ERR(&e));
+        return;
+    }
+    d->runtimes[d->n_runtimes++] = arena_strdup(a, "sandbox");
+}
+
+bool inventory(const struct inventory_options *o, struct arena *a, Bailey__V1__Declared **out,
+               struct err *e)
+{
+    Bailey__V1__Declared *d = arena_alloc(a, sizeof *d);
+    struct utsname u = {0};
+    char host[256] = "";
+
+    if (d == NULL)
+        return err_set(e, ERR_NOMEM, "memory", "no memory for the inventory");
+    bailey__v1__declared__init(d);
+    (void)uname(&u);
+    (void)gethostname(host, sizeof host - 1);
+    d->hostname = arena_strdup(a, host);
+    d->kernel = arena_strdup(a, u.release);
+    d->cpu_model = cpu_model(a);
+    d->agent_version = arena_strdup(a, VERSION);
+    d->evidence_source = arena_strdup(a, o->source == NULL ? "none" : o->source);
+    d->capacity = capacity(o, a);
+    if (!labels(o, a, d, e))
+        return false;
+    runtimes(a, d);
+    *out = d;
+    return true;
+}
