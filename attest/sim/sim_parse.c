@@ -190,7 +190,7 @@ static bool split(char *text, const char *value[KEYS], struct err *e)
 {
     for (char *at = text, *next; at != NULL; at = next) {
         char *equals;
-        unsigned key;
+        unsigned key = 0;
 
         next = strchr(at, ',');
         if (next != NULL)
