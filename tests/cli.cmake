@@ -1,6 +1,7 @@
 # Tests and benchmarks of cli/, and the end-to-end tests of the programs together.
 bailey_unit(test_table LINK cli)
 bailey_unit(test_cli LINK cli)
+bailey_unit(test_cli_context LINK cli)
 
 # tests/e2e/test_NAME.py on the real programs.
 find_program(PYTHON3 python3 REQUIRED)
