@@ -1,10 +1,7 @@
 #include "config/yaml.h"
 
-#include <ctype.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/str.h"
 #include "config/catalog.h"
@@ -38,173 +35,17 @@ static void path_cut(struct yaml_reader *r, size_t n)
 
 static bool read_message(struct yaml_reader *r, const struct yaml_node *map, ProtobufCMessage *m);
 
-static void *need(struct yaml_reader *r, const struct yaml_node *at, void *p)
-{
-    if (p == NULL)
-        (void)yaml_fail(r, at, "yaml.too-large", "the text needs too much memory");
-    return p;
-}
-
 static ProtobufCMessage *message_new(struct yaml_reader *r, const struct yaml_node *at,
                                      const ProtobufCMessageDescriptor *type)
 {
-    ProtobufCMessage *m = need(r, at, arena_alloc(r->arena, type->sizeof_message));
+    ProtobufCMessage *m = yaml_need(r, at, arena_alloc(r->arena, type->sizeof_message));
 
     if (m != NULL)
         type->message_init(m);
     return m;
 }
 
-static bool wrong_type(struct yaml_reader *r, const struct yaml_node *at, const char *want)
-{
-    char shown[64];
-
-    return yaml_fail(r, at, "yaml.type",
-                     at->shape == YAML_SCALAR ? "want %s, got \"%s\"" : "want %s, got %s", want,
-                     yaml_shown(at, shown, sizeof shown));
-}
-
-/* Plain `~`, `null` and nothing at all: YAML's ways to say nothing. */
-static bool is_null(const struct yaml_node *at)
-{
-    static const char *const words[] = {"", "~", "null", "Null", "NULL"};
-
-    for (size_t i = 0; at->shape == YAML_SCALAR && at->plain && i < sizeof words / sizeof *words;
-         i++)
-        if (strcmp(at->text, words[i]) == 0)
-            return true;
-    return false;
-}
-
-static bool read_string(struct yaml_reader *r, const struct yaml_node *at, char **out)
-{
-    char *s = need(r, at, arena_strndup(r->arena, at->text, at->length));
-
-    if (s == NULL)
-        return false;
-    *out = s;
-    return true;
-}
-
-/* Decimal without leading zeros; quotes are for 64-bit numbers alone, which JSON writes in them. */
-static bool read_number(struct yaml_reader *r, const struct yaml_node *at, bool wide, int64_t low,
-                        uint64_t high, int64_t *out)
-{
-    const char *digits = at->text + (at->text[0] == '-');
-    size_t n = strspn(digits, "0123456789");
-    uint64_t v;
-
-    if (n == 0 || digits[n] != '\0' || (n > 1 && digits[0] == '0'))
-        return wrong_type(r, at, "a whole number");
-    if (!at->plain && !wide) {
-        (void)wrong_type(r, at, "a whole number");
-        yaml_mend(r, "leave the quotes out");
-        return false;
-    }
-    if (!u64_parse(digits, &v) || v > high ||
-        (digits != at->text && v > (uint64_t)0 - (uint64_t)low))
-        return yaml_fail(r, at, "yaml.range", "%.40s is out of range: want %" PRId64 " to %" PRIu64,
-                         at->text, low, high);
-    *out = (int64_t)(digits == at->text ? v : (uint64_t)0 - v);
-    return true;
-}
-
-static bool read_bool(struct yaml_reader *r, const struct yaml_node *at, protobuf_c_boolean *out)
-{
-    static const char *const yes[] = {"yes", "Yes",  "YES",  "on", "On",
-                                      "ON",  "True", "TRUE", "y",  "1"};
-
-    if (at->plain && strcmp(at->text, "true") == 0)
-        return *out = 1, true;
-    if (at->plain && strcmp(at->text, "false") == 0)
-        return *out = 0, true;
-    (void)wrong_type(r, at, "true or false");
-    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
-        if (strcmp(at->text, yes[i]) == 0)
-            return yaml_suggest(r, "true"), false;
-    if (at->plain)
-        yaml_suggest(r, "false");
-    return false;
-}
-
-static bool read_enum(struct yaml_reader *r, const struct yaml_node *at,
-                      const ProtobufCEnumDescriptor *type, int *out)
-{
-    const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value_by_name(type, at->text);
-    const char *words[WORDS_MAX];
-    char shown[64];
-    size_t n = 0;
-
-    if (v != NULL) {
-        *out = v->value;
-        return true;
-    }
-    for (; n < type->n_values && n < WORDS_MAX; n++)
-        words[n] = type->values[n].name;
-    (void)yaml_fail(r, at, "yaml.unknown-word", "unknown word \"%s\"",
-                    yaml_shown(at, shown, sizeof shown));
-    yaml_suggest(r, str_nearest(at->text, words, n));
-    return false;
-}
-
-static bool narrow(struct yaml_reader *r, const struct yaml_node *at, bool wide, int64_t low,
-                   uint64_t high, void *to)
-{
-    int64_t v;
-    uint32_t v32;
-
-    if (!read_number(r, at, wide, low, high, &v))
-        return false;
-    v32 = (uint32_t)v;
-    if (wide)
-        memcpy(to, &v, sizeof v);
-    else
-        memcpy(to, &v32, sizeof v32);
-    return true;
-}
-
-/* One single value by the type of its field, without the field's rules. */
-static bool read_scalar(struct yaml_reader *r, const struct yaml_node *at,
-                        const ProtobufCFieldDescriptor *f, void *to)
-{
-    if (at->shape != YAML_SCALAR)
-        return wrong_type(r, at, "a single value");
-    if (is_null(at)) {
-        (void)yaml_fail(r, at, "yaml.no-value", "there is no value here");
-        yaml_mend(r, "write a value, or leave the field out; the text \"null\" needs quotes");
-        return false;
-    }
-    switch (f->type) {
-    case PROTOBUF_C_TYPE_STRING:
-        return read_string(r, at, to);
-    case PROTOBUF_C_TYPE_BOOL:
-        return read_bool(r, at, to);
-    case PROTOBUF_C_TYPE_ENUM:
-        return read_enum(r, at, f->descriptor, to);
-    case PROTOBUF_C_TYPE_UINT32:
-    case PROTOBUF_C_TYPE_FIXED32:
-        return narrow(r, at, false, 0, UINT32_MAX, to);
-    case PROTOBUF_C_TYPE_INT32:
-    case PROTOBUF_C_TYPE_SINT32:
-    case PROTOBUF_C_TYPE_SFIXED32:
-        return narrow(r, at, false, INT32_MIN, INT32_MAX, to);
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-        return narrow(r, at, true, 0, UINT64_MAX, to);
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-        return narrow(r, at, true, INT64_MIN, INT64_MAX, to);
-    case PROTOBUF_C_TYPE_FLOAT:
-    case PROTOBUF_C_TYPE_DOUBLE:
-    case PROTOBUF_C_TYPE_BYTES:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        break;
-    }
-    return yaml_fail(r, at, "yaml.type", "values of this type cannot be written in YAML");
-}
-
-/* The rules of the field on a value that read_scalar() took. */
+/* The rules of the field on a value that yaml_scalar() took. */
 static bool apply_rules(struct yaml_reader *r, const struct yaml_node *at,
                         const struct schema_field *f, const ProtobufCFieldDescriptor *type)
 {
@@ -234,9 +75,9 @@ static bool read_item(struct yaml_reader *r, const struct yaml_node *at,
     ProtobufCMessage *m;
 
     if (type->type != PROTOBUF_C_TYPE_MESSAGE)
-        return read_scalar(r, at, type, to) && apply_rules(r, at, f, type);
+        return yaml_scalar(r, at, type, to) && apply_rules(r, at, f, type);
     if (at->shape != YAML_MAP)
-        return wrong_type(r, at, "a map of fields");
+        return yaml_wrong_type(r, at, "a map of fields");
     m = message_new(r, at, type->descriptor);
     if (m == NULL)
         return false;
@@ -298,25 +139,25 @@ static bool read_list(struct yaml_reader *r, const struct yaml_node *at,
     bool ok = true;
     char *items;
 
-    if (at->shape == YAML_SCALAR && f->rules->scalar_list && !is_null(at)) {
+    if (at->shape == YAML_SCALAR && f->rules->scalar_list && !yaml_is_null(at)) {
         struct yaml_node item = *at;
 
         item.next = NULL;
-        items = need(r, at, arena_array(r->arena, one.n, size));
+        items = yaml_need(r, at, arena_array(r->arena, one.n, size));
         if (items == NULL || !read_item(r, &item, f, f->field, items))
             return false;
         put_repeated(m, f, items, 1);
         return true;
     }
     if (at->shape != YAML_LIST) {
-        (void)wrong_type(r, at, "a list");
+        (void)yaml_wrong_type(r, at, "a list");
         if (at->shape == YAML_SCALAR && f->field->type == PROTOBUF_C_TYPE_STRING)
             yaml_mend(r, "write [%.80s]", at->text);
         return false;
     }
     if (!empty_fine(r, at, m))
         return false;
-    items = need(r, at, arena_array(r->arena, at->n, size));
+    items = yaml_need(r, at, arena_array(r->arena, at->n, size));
     if (items == NULL)
         return false;
     for (const struct yaml_node *item = at->first; item != NULL; item = item->next, n++) {
@@ -336,6 +177,7 @@ static bool read_entry(struct yaml_reader *r, const struct yaml_node *at,
 {
     struct err e = {0};
     bool fine = key_check(f, at->key->text, &e);
+    char *key;
 
     if (!fine) {
         (void)yaml_fail_err(r, at->key, &e);
@@ -343,8 +185,10 @@ static bool read_entry(struct yaml_reader *r, const struct yaml_node *at,
             yaml_suggest(r, catalog_nearest(f->rules->vocabulary, at->key->text));
     }
     *out = message_new(r, at, f->field->descriptor);
-    if (*out == NULL || !read_string(r, at->key, (char **)(void *)((char *)*out + f->key->offset)))
+    key = yaml_need(r, at, arena_strndup(r->arena, at->key->text, at->key->length));
+    if (*out == NULL || key == NULL)
         return false;
+    memcpy((char *)*out + f->key->offset, &key, sizeof key);
     return read_item(r, at, f, f->value, (char *)*out + f->value->offset) && fine;
 }
 
@@ -356,10 +200,10 @@ static bool read_map(struct yaml_reader *r, const struct yaml_node *at,
     size_t n = 0;
 
     if (at->shape != YAML_MAP)
-        return wrong_type(r, at, "a map");
+        return yaml_wrong_type(r, at, "a map");
     if (!empty_fine(r, at, m))
         return false;
-    items = need(r, at, arena_array(r->arena, at->n, sizeof *items));
+    items = yaml_need(r, at, arena_array(r->arena, at->n, sizeof *items));
     if (items == NULL)
         return false;
     for (const struct yaml_node *item = at->first; item != NULL; item = item->next, n++) {
@@ -379,7 +223,7 @@ static bool read_field(struct yaml_reader *r, const struct yaml_node *at,
     bool oneof = (f->field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0;
     uint32_t which = f->field->id, before;
 
-    if (is_null(at)) {
+    if (yaml_is_null(at)) {
         (void)yaml_fail(r, at, "yaml.no-value", "\"%s\" has no value", f->json_name);
         yaml_mend(r, "write a value, or leave the field out");
         return false;
@@ -469,7 +313,7 @@ static bool unknown_kind(struct yaml_reader *r, const struct yaml_node *at)
     char shown[64];
 
     if (at->shape != YAML_SCALAR)
-        return wrong_type(r, at, "a kind");
+        return yaml_wrong_type(r, at, "a kind");
     if (schema_kind(at->text, false) != NULL) {
         (void)yaml_fail(r, at, "yaml.kind", "%s objects are made by the system, not applied",
                         at->text);
@@ -538,7 +382,8 @@ static Bailey__V1__Object *read_object(struct yaml_reader *r, const struct yaml_
     uint32_t which;
 
     if (doc->shape != YAML_MAP)
-        return (void)wrong_type(r, doc, "an object with apiVersion, kind, metadata and spec"), NULL;
+        return (void)yaml_wrong_type(r, doc, "an object with apiVersion, kind, metadata and spec"),
+               NULL;
     if (version == NULL || kind == NULL) {
         (void)yaml_fail(r, doc, "check.required", "\"%s\" is missing",
                         version == NULL ? "apiVersion" : "kind");
@@ -584,7 +429,7 @@ bool yaml_objects(struct bytes text, const char *file, struct arena *a, Bailey__
         return false;
     }
     r.arena = a;
-    objects = need(&r, &documents, arena_array(a, documents.n, sizeof(void *)));
+    objects = yaml_need(&r, &documents, arena_array(a, documents.n, sizeof(void *)));
     if (objects == NULL)
         return false;
     for (const struct yaml_node *doc = documents.first; doc != NULL; doc = doc->next, done++)
@@ -609,7 +454,7 @@ bool yaml_message(struct bytes text, const char *file, const ProtobufCMessageDes
     if (documents.n != 1)
         return yaml_fail(&r, &documents, "yaml.nothing", "want one document, got %zu", documents.n);
     if (documents.first->shape != YAML_MAP)
-        return wrong_type(&r, documents.first, "a map of fields");
+        return yaml_wrong_type(&r, documents.first, "a map of fields");
     r.arena = a;
     m = message_new(&r, documents.first, type);
     if (m == NULL || !read_message(&r, documents.first, m))

@@ -40,6 +40,19 @@ bool yaml_fail_err(struct yaml_reader *r, const struct yaml_node *at, const stru
 void yaml_mend(struct yaml_reader *r, const char *fmt, ...) PRINTFLIKE(2, 3);
 void yaml_suggest(struct yaml_reader *r, const char *word);
 
+/* p itself; where it is NULL an error says that the text needs too much memory. */
+void *yaml_need(struct yaml_reader *r, const struct yaml_node *at, void *p);
+
+/* Adds "want ..., got ..."; returns false. */
+bool yaml_wrong_type(struct yaml_reader *r, const struct yaml_node *at, const char *want);
+
+/* Plain `~`, `null` and nothing at all: YAML's ways to say nothing. */
+bool yaml_is_null(const struct yaml_node *at);
+
+/* One single value by the type of its field at `to`, without the field's rules. */
+NODISCARD bool yaml_scalar(struct yaml_reader *r, const struct yaml_node *at,
+                           const ProtobufCFieldDescriptor *f, void *to);
+
 /* The member of a map, NULL if there is none. */
 const struct yaml_node *yaml_member(const struct yaml_node *map, const char *key);
 
