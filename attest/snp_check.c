@@ -131,7 +131,7 @@ static bool anchor_check(struct snp_case *c, struct err *e)
 }
 
 /* The shape is exact: root, one intermediate, leaf, each by its name. */
-static bool chain_check(struct snp_case *c, struct err *e)
+static bool authorities_check(struct snp_case *c, struct err *e)
 {
     const char *mark = c->anchor->simulated ? " (SIMULATED)" : "";
     int64_t now = c->o->now_s;
@@ -147,9 +147,17 @@ static bool chain_check(struct snp_case *c, struct err *e)
         !cert_check_time(c->ca, now, c->ca_name, e) ||
         !cert_check_signed(c->ca, c->ark, c->ca_name, e))
         return false;
-    snprintf(cn, sizeof cn, "SEV-%s%s", c->vlek ? "VLEK" : "VCEK", mark);
+    return true;
+}
+
+static bool leaf_check(const struct snp_case *c, struct err *e)
+{
+    char cn[96];
+
+    snprintf(cn, sizeof cn, "SEV-%s%s", c->vlek ? "VLEK" : "VCEK",
+             c->anchor->simulated ? " (SIMULATED)" : "");
     return cert_check_name(c->key, cn, c->leaf_name, e) &&
-           cert_check_time(c->key, now, c->leaf_name, e) &&
+           cert_check_time(c->key, c->o->now_s, c->leaf_name, e) &&
            cert_check_signed(c->key, c->ca, c->leaf_name, e);
 }
 
@@ -454,8 +462,8 @@ bool snp_check(const struct evidence_input *in, const struct evidence_options *o
     if (!file_need(&c, c.leaf_name, &c.key, e) || !file_need(&c, c.ca_name, &c.ca, e) ||
         !file_need(&c, "ark.der", &c.ark, e))
         return false;
-    if (!anchor_check(&c, e) || !chain_check(&c, e) || !revocation_check(&c, e) ||
-        !signature_check(&c, e))
+    if (!anchor_check(&c, e) || !authorities_check(&c, e) || !revocation_check(&c, e) ||
+        !leaf_check(&c, e) || !signature_check(&c, e))
         return false;
     if (!snp_leaf_read(c.key, c.vlek, c.leaf_name, &c.leaf, e) || !product_check(&c, e) ||
         !tcb_check(&c, e) || !chip_check(&c, e) || !debug_check(&c, e))

@@ -1,3 +1,6 @@
-# Tests and benchmarks of attest/.
+# Tests and benchmarks of attest/. (That the room is pure is checked in checks.cmake.)
 bailey_unit(test_attest LINK attest)
+bailey_unit(test_snp LINK attest attest_sim)
 bailey_unit(test_sim LINK attest attest_sim)
+bailey_fuzz(fuzz_snp_report LINK attest)
+bailey_fuzz(fuzz_snp_leaf LINK attest)

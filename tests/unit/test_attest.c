@@ -182,7 +182,7 @@ static void vectors_get_their_verdicts(void **state)
 
     (void)state;
     if (!have_vectors())
-        return;
+        skip();
     snprintf(path, sizeof path, "%s/expected.tsv", root);
     f = fopen(path, "r");
     assert_non_null(f);
@@ -218,7 +218,7 @@ static void a_revoked_ask_is_refused(void **state)
 
     (void)state;
     if (!have_vectors())
-        return;
+        skip();
     arena_init(&a, 1 << 20);
     in.evidence = slurp(&a, dir, "report.bin");
     add_file(&in, &a, dir, "vcek.der");
@@ -240,14 +240,11 @@ static void a_revoked_ask_is_refused(void **state)
     in.files[3].bytes = slurp(&a, "roots/amd/milan", "ark_crl_2022.der");
     assert_false(evidence_verify(&in, &o, &f, &e));
     assert_string_equal(e.reason, "crl.signature");
-    /* and the old ASK is refused although the chip's certificate is not even of it: lists matter
-     * before leaves do not; its own signature by the ARK is good */
+    /* the ARK's signature under the old ASK is good; the list names it */
     in.files[1].bytes = slurp(&a, "roots/amd/genoa", "ask_revoked_serial_20001.der");
     in.files[3].bytes = crl;
     assert_false(evidence_verify(&in, &o, &f, &e));
-    assert_true(strcmp(e.reason, "snp.ask-revoked") == 0 ||
-                strcmp(e.reason, "cert.signature") == 0);
-    print_message("revoked ASK: %s\n", e.reason);
+    assert_string_equal(e.reason, "snp.ask-revoked");
 }
 
 int main(void)
