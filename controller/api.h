@@ -1,0 +1,52 @@
+/* api.h - the operators' service. Handlers check again all that a client may get wrong. */
+#ifndef CONTROLLER_API_H
+#define CONTROLLER_API_H
+
+#include "bailey/v1/operator.pb-c.h"
+#include "bailey/v1/session.pb-c.h"
+#include "controller/state.h"
+#include "rpc/server.h"
+
+/* Registers the Operator service and NodeSession.FetchArtifact. */
+NODISCARD bool api_serve(struct state *st, struct rpc_server *server, unsigned listeners,
+                         struct err *e);
+
+/* Handlers, by file. */
+void api_apply(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+void api_delete(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+void api_get(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+void api_list(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+void api_why(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+void api_status(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+void api_create_token(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+void api_stat_artifact(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+extern const struct rpc_stream api_watch, api_events, api_logs, api_put_artifact,
+    api_fetch_artifact;
+
+/* "Workload", "node", "KEEPS", ... ERR_INPUT with the kinds there are. */
+NODISCARD bool kind_parse(const char *text, enum object_kind *out, struct err *e);
+
+/* Which objects a listing or watch is about; borrowed texts, "" or NULL: all. */
+struct filter {
+    enum object_kind kind;
+    const char *namespace, *name, *workload, *node;
+    Bailey__V1__ListRequest__LabelsEntry *const *labels;
+    size_t labels_n;
+    bool include_ended;
+};
+bool filter_matches(const struct filter *f, const Bailey__V1__Object *view);
+
+/* The explanation of a workload's placement, in memory of `a`. node: only this one, or "". */
+NODISCARD bool explain(struct state *st, const struct workload *w, const char *node,
+                       uint32_t nodes_per_class, struct arena *a, Bailey__V1__Explanation **out,
+                       struct err *e);
+
+/* Whether the content store has the digest; "sha256:" and 64 hex digits. */
+bool artifact_stat(const struct state *st, const char *digest, uint64_t *size);
+
+/* What agents send for open Logs calls. */
+void logs_chunk(struct state *st, struct node *n, const Bailey__V1__LogChunk *m);
+void logs_end(struct state *st, struct node *n, const Bailey__V1__LogEnd *m);
+void logs_node_gone(struct state *st, struct node *n);
+
+#endif

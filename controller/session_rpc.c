@@ -1,0 +1,519 @@
+#include "controller/session_rpc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/rand.h"
+#include "base/str.h"
+#include "config/convert_facts.h"
+#include "controller/api.h"
+#include "controller/authorize.h"
+#include "controller/ca.h"
+#include "controller/command.h"
+#include "controller/enrol.h"
+#include "controller/reconcile.h"
+#include "controller/session.h"
+#include "controller/txn.h"
+#include "controller/verify.h"
+
+#define DECLARED_MAX 16384 /* bytes of what an agent may say of its host */
+
+struct session {
+    struct state *st;
+    struct node *node;     /* NULL: over, or the node was deleted */
+    struct rpc_call *call; /* NULL after on_closed */
+    struct session_fsm fsm;
+    uv_timer_t timer;
+    char boot_id[UUID_TEXT];
+    struct buf spki;
+    const Bailey__V1__Evidence *evidence; /* while a message is handled */
+    unsigned refs;                        /* the call, the timer, each verification under way */
+    bool ready;
+};
+
+static void step(struct session *s, struct session_input in);
+
+static void session_unref(struct session *s)
+{
+    if (--s->refs > 0)
+        return;
+    buf_fini(&s->spki);
+    free(s);
+}
+
+bool session_ready(const struct session *s)
+{
+    return s->ready;
+}
+
+void session_send(struct session *s, const Bailey__V1__ControllerMessage *m)
+{
+    if (s->call != NULL)
+        (void)rpc_send(s->call, &m->base);
+}
+
+void session_end(struct session *s, const struct err *why)
+{
+    if (s != NULL && s->call != NULL)
+        rpc_finish(s->call, why);
+}
+
+static void fill_refusal(Bailey__V1__Refusal *r, const struct err *e)
+{
+    bailey__v1__refusal__init(r);
+    r->reason = (char *)(uintptr_t)e->reason;
+    r->field = (char *)(uintptr_t)e->field;
+    r->found = (char *)(uintptr_t)e->found;
+    r->expected = (char *)(uintptr_t)e->expected;
+    r->mend = (char *)(uintptr_t)e->mend;
+    r->message = (char *)(uintptr_t)e->msg;
+}
+
+static void send_welcome(struct session *s)
+{
+    Bailey__V1__ControllerMessage m = BAILEY__V1__CONTROLLER_MESSAGE__INIT;
+    Bailey__V1__Welcome w = BAILEY__V1__WELCOME__INIT;
+
+    w.cluster_id = s->st->cluster->cluster_id;
+    w.epoch = s->st->cluster->controller_epoch;
+    w.lease_ms = (uint32_t)s->st->options.lease_ms;
+    w.policy_revision = s->st->cluster->policy_revision;
+    m.message_case = BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_WELCOME;
+    m.welcome = &w;
+    session_send(s, &m);
+}
+
+static void send_challenge(struct session *s)
+{
+    Bailey__V1__ControllerMessage m = BAILEY__V1__CONTROLLER_MESSAGE__INIT;
+    Bailey__V1__Challenge c = BAILEY__V1__CHALLENGE__INIT;
+
+    c.nonce.data = s->fsm.nonce;
+    c.nonce.len = NONCE_SIZE;
+    c.ttl_ms = CHALLENGE_TTL_MS;
+    m.message_case = BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_CHALLENGE;
+    m.challenge = &c;
+    session_send(s, &m);
+}
+
+static void send_verdict(struct session *s, const struct err *refused)
+{
+    Bailey__V1__ControllerMessage m = BAILEY__V1__CONTROLLER_MESSAGE__INIT;
+    Bailey__V1__EvidenceVerdict v = BAILEY__V1__EVIDENCE_VERDICT__INIT;
+    Bailey__V1__Refusal r;
+
+    v.verified = refused == NULL;
+    v.renew_after_ms =
+        refused == NULL ? (uint32_t)s->st->options.renew_ms : (uint32_t)REFUSED_PAUSE_MS;
+    if (refused != NULL) {
+        fill_refusal(&r, refused);
+        v.refusal = &r;
+    }
+    m.message_case = BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_EVIDENCE_VERDICT;
+    m.evidence_verdict = &v;
+    session_send(s, &m);
+}
+
+static void send_ack(struct session *s)
+{
+    Bailey__V1__ControllerMessage m = BAILEY__V1__CONTROLLER_MESSAGE__INIT;
+    Bailey__V1__HeartbeatAck a = BAILEY__V1__HEARTBEAT_ACK__INIT;
+    struct state *st = s->st;
+    struct node *n = s->node;
+    bool was = node_connected(st, n);
+
+    n->last_ack_ms = state_now_ms(st);
+    n->last_seen_ms = state_wall_ms(st);
+    n->said_lost = false;
+    a.sequence = s->fsm.sequence;
+    a.policy_revision = st->cluster->policy_revision;
+    m.message_case = BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_HEARTBEAT_ACK;
+    m.heartbeat_ack = &a;
+    session_send(s, &m);
+    if (!was) {
+        fleet_node_connected(st->fleet, n->handle, true);
+        reconcile_capacity(st);
+        reconcile_node(st, n);
+    }
+    txn_show(st, &n->object);
+}
+
+static void node_lost(struct state *st, struct node *n, const char *why)
+{
+    fleet_node_connected(st->fleet, n->handle, false);
+    if (!n->said_lost && n->seen)
+        event_add(st, &n->object, "warning", "node.lost", "controller", "%s", why);
+    n->said_lost = true;
+    reconcile_node(st, n);
+    txn_show(st, &n->object);
+}
+
+/* What a verdict changed goes out after its commit. */
+struct verdict_note {
+    char *node;
+    struct session *session; /* a reference */
+    bool good;
+    struct err err;
+};
+
+static void on_verdict_durable(struct state *st, void *data)
+{
+    struct verdict_note *v = data;
+    struct node *n = state_node(st, v->node);
+
+    if (n != NULL && n->session == v->session) {
+        send_verdict(v->session, v->good ? NULL : &v->err);
+        command_node(st, n);
+    }
+    session_unref(v->session);
+    free(v->node);
+    free(v);
+}
+
+static void verdict_later(struct session *s, const struct verify_result *r)
+{
+    struct verdict_note *v = calloc(1, sizeof *v);
+
+    BUG_ON(v == NULL);
+    v->node = strdup(s->node->object.key);
+    BUG_ON(v->node == NULL);
+    v->session = s;
+    v->good = r->good;
+    v->err = r->err;
+    s->refs++;
+    txn_after(s->st, on_verdict_durable, v);
+}
+
+static void record_good(struct session *s, const struct verify_result *r)
+{
+    struct state *st = s->st;
+    struct node *n = s->node;
+    Bailey__V1__NodeStatus *status = n->msg->status;
+    bool news = !n->has_facts || !facts_same_class(&n->facts, &r->facts);
+    char line[256], hex[65];
+    AUTO_ARENA struct arena a;
+    Bailey__V1__Facts *m;
+
+    arena_init(&a, 1 << 20);
+    m = facts_to_message(&r->facts, &a);
+    message_free(status->facts == NULL ? NULL : &status->facts->base);
+    status->facts = m == NULL ? NULL : (Bailey__V1__Facts *)message_clone(&m->base);
+    message_free(status->refusal == NULL ? NULL : &status->refusal->base);
+    status->refusal = NULL;
+    n->facts = r->facts;
+    n->has_facts = true;
+    n->verified_at_ms = state_wall_ms(st);
+    status->trust = NODE_TRUST(verified);
+    text_set_time(&status->verified_at, n->verified_at_ms / 1000);
+    text_set(&status->boot_id, s->boot_id);
+    hex_format(BYTES_OF(r->digest), hex);
+    text_set(&status->evidence_digest, hex);
+    if (news)
+        event_add(st, &n->object, "normal", "node.attested", "controller", "%s",
+                  facts_format(&r->facts, line, sizeof line));
+}
+
+static void record_bad(struct session *s, const struct err *e)
+{
+    Bailey__V1__NodeStatus *status = s->node->msg->status;
+    Bailey__V1__Refusal r;
+
+    fill_refusal(&r, e);
+    message_free(status->refusal == NULL ? NULL : &status->refusal->base);
+    status->refusal = (Bailey__V1__Refusal *)message_clone(&r.base);
+    status->trust = NODE_TRUST(refused);
+    s->node->has_facts = false;
+    event_add(s->st, &s->node->object, "warning", "node.refused", "controller", "%s: %s", e->reason,
+              e->msg);
+}
+
+static void on_verified(void *data, const struct verify_result *r)
+{
+    struct session *s = data;
+    struct state *st = s->st;
+
+    if (s->node != NULL && s->fsm.state == SESSION_VERIFYING) {
+        if (r->good)
+            record_good(s, r);
+        else
+            record_bad(s, &r->err);
+        log_info(r->good ? "node attested" : "node refused", LOG_STR("node", s->node->object.key),
+                 LOG_STR("reason", r->good ? "" : r->err.reason));
+        txn_touch(st, &s->node->object);
+        node_publish(st, s->node);
+        reconcile_capacity(st);
+        reconcile_node(st, s->node);
+        verdict_later(s, r);
+        step(s, (struct session_input){.event = r->good ? EVENT_GOOD : EVENT_BAD});
+    }
+    session_unref(s);
+}
+
+static void begin_verify(struct session *s)
+{
+    struct verify_order o = {.evidence = s->evidence,
+                             .nonce = BYTES_OF(s->fsm.nonce),
+                             .node = bytes_str(s->node->object.key),
+                             .boot_id = bytes_str(s->boot_id),
+                             .spki = buf_bytes(&s->spki),
+                             .now_s = state_wall_ms(s->st) / 1000,
+                             .allow_simulated = s->st->options.allow_simulated};
+    struct verify_result bad = {0};
+
+    s->refs++;
+    if (!verify_start(s->st->loop, &o, on_verified, s, &bad.err))
+        on_verified(s, &bad);
+}
+
+static void act(struct session *s, unsigned acts, const struct err *e)
+{
+    if (acts & ACT_WELCOME)
+        send_welcome(s);
+    if (acts & ACT_CHALLENGE)
+        send_challenge(s);
+    if (acts & ACT_REFUSE) {
+        log_warn("evidence missing", LOG_STR("node", s->node->object.key), LOG_ERR(e));
+        send_verdict(s, e);
+    }
+    if (acts & ACT_ACK)
+        send_ack(s);
+    if (acts & ACT_LOST)
+        node_lost(s->st, s->node, "no heartbeat within the lease");
+    if (acts & ACT_END) {
+        log_warn("session ended", LOG_STR("node", s->node->object.key), LOG_ERR(e));
+        session_end(s, e);
+    }
+    if (acts & ACT_VERIFY)
+        begin_verify(s);
+}
+
+static void on_timer(uv_timer_t *t)
+{
+    step(t->data, (struct session_input){.event = EVENT_TICK});
+}
+
+static void set_timer(struct session *s)
+{
+    int64_t next = session_next_ms(&s->fsm), now = state_now_ms(s->st);
+
+    if (s->call == NULL)
+        return;
+    uv_timer_stop(&s->timer);
+    if (next != INT64_MAX)
+        uv_timer_start(&s->timer, on_timer, next > now ? (uint64_t)(next - now) : 0, 0);
+}
+
+static void step(struct session *s, struct session_input in)
+{
+    uint8_t fresh[NONCE_SIZE];
+    struct err e = {0};
+    unsigned acts;
+
+    if (s->node == NULL)
+        return;
+    rand_bytes(fresh, sizeof fresh);
+    in.now_ms = state_now_ms(s->st);
+    in.fresh = fresh;
+    acts = session_step(&s->fsm, &in, &e);
+    act(s, acts, &e);
+    set_timer(s);
+}
+
+static bool hello_check(struct session *s, const Bailey__V1__Hello *h, struct err *e)
+{
+    const Bailey__V1__Declared *d = h->declared;
+
+    if (strlen(h->boot_id) == 0 || strlen(h->boot_id) >= sizeof s->boot_id)
+        return err_set(e, ERR_INPUT, "session.boot-id", "boot id has %zu characters",
+                       strlen(h->boot_id)),
+               err_field(e, "boot_id"), err_expected(e, "1 to 36 characters");
+    if (d != NULL && protobuf_c_message_get_packed_size(&d->base) > DECLARED_MAX)
+        return err_set(e, ERR_LIMIT, "session.declared-too-large", "the declaration is too large"),
+               err_field(e, "declared"), err_expected(e, "at most %d bytes", DECLARED_MAX);
+    if (h->highest_epoch > s->st->cluster->controller_epoch)
+        return err_set(e, ERR_CONFLICT, "session.stale-controller",
+                       "the agent obeyed epoch %llu, this controller has %llu",
+                       (unsigned long long)h->highest_epoch,
+                       (unsigned long long)s->st->cluster->controller_epoch),
+               err_mend(e, "was the controller's data restored from an old copy?");
+    return true;
+}
+
+static void on_hello(struct session *s, const Bailey__V1__Hello *h)
+{
+    struct state *st = s->st;
+    struct node *n = s->node;
+    Bailey__V1__NodeStatus *status = n->msg->status;
+    struct err e = {0};
+
+    if (s->fsm.state == SESSION_HELLO && !hello_check(s, h, &e)) {
+        act(s, ACT_END, &e);
+        return;
+    }
+    if (s->fsm.state == SESSION_HELLO) {
+        str_copy(s->boot_id, sizeof s->boot_id, h->boot_id);
+        message_free(status->declared == NULL ? NULL : &status->declared->base);
+        status->declared =
+            h->declared == NULL ? NULL : (Bailey__V1__Declared *)message_clone(&h->declared->base);
+        if (n->has_facts && strcmp(status->boot_id, h->boot_id) != 0) {
+            n->has_facts = false; /* proven of another boot */
+            status->trust = NODE_TRUST(unattested);
+        }
+        n->last_ack_ms = state_now_ms(st);
+        n->last_seen_ms = state_wall_ms(st);
+        n->seen = true;
+        n->said_lost = false;
+        s->ready = true;
+        txn_touch(st, &n->object);
+        node_publish(st, n);
+        event_add(st, &n->object, "normal", "node.connected", "controller", "agent %s",
+                  status->declared == NULL ? "" : status->declared->agent_version);
+    }
+    step(s, (struct session_input){.event = EVENT_HELLO});
+    if (s->ready && s->node != NULL) {
+        reconcile_hello(st, n, h->keeps, h->n_keeps);
+        reconcile_capacity(st);
+    }
+}
+
+static void on_certificate_request(struct session *s, const Bailey__V1__CertificateRequest *r)
+{
+    Bailey__V1__ControllerMessage m = BAILEY__V1__CONTROLLER_MESSAGE__INIT;
+    Bailey__V1__Certificate c = BAILEY__V1__CERTIFICATE__INIT;
+    AUTO_BUF struct buf pem = {0};
+    Bailey__V1__Refusal refusal;
+    struct err e = {0};
+
+    if (node_trusted(s->st, s->node, EVIDENCE_AGE_MS)
+            ? enrol_renew(s->st, s->node, (struct bytes){r->csr.data, r->csr.len}, &pem, &e)
+            : err_set(&e, ERR_DENIED, "certificate.no-evidence",
+                      "a certificate is renewed only while the node's evidence counts")) {
+        c.certificate = (char *)(uintptr_t)buf_str(&pem);
+        c.ca = (char *)(uintptr_t)ca_pem(s->st->ca);
+    } else {
+        fill_refusal(&refusal, &e);
+        c.refusal = &refusal;
+    }
+    m.message_case = BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_CERTIFICATE;
+    m.certificate = &c;
+    session_send(s, &m);
+}
+
+static void on_message(struct rpc_call *call, const ProtobufCMessage *base, void *user)
+{
+    const Bailey__V1__AgentMessage *m = (const Bailey__V1__AgentMessage *)base;
+    struct session *s = rpc_call_user(call);
+
+    (void)user;
+    if (s == NULL || s->node == NULL || s->fsm.state == SESSION_OVER)
+        return;
+    switch (m->message_case) {
+    case BAILEY__V1__AGENT_MESSAGE__MESSAGE_HELLO:
+        on_hello(s, m->hello);
+        break;
+    case BAILEY__V1__AGENT_MESSAGE__MESSAGE_EVIDENCE:
+        s->evidence = m->evidence;
+        step(s, (struct session_input){.event = EVENT_EVIDENCE,
+                                       .nonce = {m->evidence->nonce.data, m->evidence->nonce.len}});
+        s->evidence = NULL;
+        break;
+    case BAILEY__V1__AGENT_MESSAGE__MESSAGE_HEARTBEAT:
+        step(s,
+             (struct session_input){.event = EVENT_HEARTBEAT, .sequence = m->heartbeat->sequence});
+        break;
+    case BAILEY__V1__AGENT_MESSAGE__MESSAGE_KEEP_REPORT:
+        if (s->ready)
+            reconcile_report(s->st, s->node, m->keep_report);
+        break;
+    case BAILEY__V1__AGENT_MESSAGE__MESSAGE_LOG_CHUNK:
+        logs_chunk(s->st, s->node, m->log_chunk);
+        break;
+    case BAILEY__V1__AGENT_MESSAGE__MESSAGE_LOG_END:
+        logs_end(s->st, s->node, m->log_end);
+        break;
+    case BAILEY__V1__AGENT_MESSAGE__MESSAGE_CERTIFICATE_REQUEST:
+        on_certificate_request(s, m->certificate_request);
+        break;
+    case BAILEY__V1__AGENT_MESSAGE__MESSAGE__NOT_SET:
+    default:
+        break; /* a newer agent's message */
+    }
+}
+
+/* One live session a node: the newer one is the one that works. */
+static void on_open(struct rpc_call *call, void *user)
+{
+    struct state *st = user;
+    struct node *n = peer_node(st, rpc_call_peer(call));
+    struct session *s = n == NULL ? NULL : calloc(1, sizeof *s);
+    struct err e = {0};
+
+    if (s == NULL) {
+        err_set(&e, ERR_UNAVAIL, "session.node", "no such node");
+        rpc_finish(call, &e);
+        return;
+    }
+    if (n->session != NULL) {
+        struct session *old = n->session;
+
+        err_set(&e, ERR_CONFLICT, "session.replaced", "a newer session of this node began");
+        old->node = NULL;
+        session_end(old, &e);
+        logs_node_gone(st, n);
+    }
+    s->st = st;
+    s->node = n;
+    s->call = call;
+    s->refs = 2;
+    n->session = s;
+    for (size_t i = 0; i < n->keeps.n; i++)
+        n->keeps.v[i]->sent = COMMAND_NONE;
+    uv_timer_init(st->loop, &s->timer);
+    s->timer.data = s;
+    session_begin(&s->fsm, state_now_ms(st), st->options.lease_ms, st->options.renew_ms);
+    rpc_call_set_user(call, s);
+    if (!cert_spki(bytes_str(rpc_call_peer(call)->pem), &s->spki, &e))
+        act(s, ACT_END, &e);
+    set_timer(s);
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+    session_unref(h->data);
+}
+
+static void on_closed(struct rpc_call *call, bool cancelled, void *user)
+{
+    struct session *s = rpc_call_user(call);
+    struct node *n = s == NULL ? NULL : s->node;
+
+    (void)cancelled;
+    (void)user;
+    if (s == NULL)
+        return;
+    s->call = NULL;
+    s->ready = false;
+    if (n != NULL && n->session == s) {
+        n->session = NULL;
+        logs_node_gone(s->st, n);
+        node_lost(s->st, n, "the session ended");
+    }
+    s->node = NULL;
+    s->fsm.state = SESSION_OVER;
+    uv_close((uv_handle_t *)&s->timer, on_timer_closed);
+    session_unref(s);
+}
+
+bool session_serve(struct state *st, struct rpc_server *server, unsigned listeners, struct err *e)
+{
+    static const struct rpc_stream stream = {
+        .on_open = on_open, .on_message = on_message, .on_closed = on_closed};
+    struct rpc_method m = {.service = &bailey__v1__node_session__descriptor,
+                           .name = "Connect",
+                           .listeners = listeners,
+                           .stream = &stream,
+                           .user = st};
+
+    return rpc_server_method(server, &m, e);
+}
