@@ -153,6 +153,7 @@ bool rpc_tls_file_new(struct rpc_loop *l, const struct rpc_tls *tls,
     f->dirty = true;
     f->next = l->tls_files;
     l->tls_files = f;
+    OP_BEGIN(f);
     *out = f;
     return true;
 }
@@ -179,6 +180,7 @@ static grpc_ssl_certificate_config_reload_status fetch(void *arg,
     struct rpc_tls_file *f = arg;
     grpc_ssl_certificate_config_reload_status r = GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
 
+    OP_END(f);
     uv_mutex_lock(&f->lock);
     if (f->dirty) {
         grpc_ssl_pem_key_cert_pair pair = {f->pem.key, f->pem.certificate};

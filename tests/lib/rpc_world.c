@@ -94,7 +94,7 @@ static void flood(struct rpc_call *c, struct world *w)
     cert.certificate = (char *)bytes;
     m.message_case = BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_CERTIFICATE;
     m.certificate = &cert;
-    while (rpc_pending(c) < RPC_LOW_WATER && w->flood_sent < 4096 && rpc_send(c, &m.base)) {
+    while (rpc_pending(c) < RPC_LOW_WATER && w->flood_sent < 1024 && rpc_send(c, &m.base)) {
         w->flood_sent++;
         if (rpc_pending(c) > w->flood_pending_max)
             w->flood_pending_max = rpc_pending(c);
