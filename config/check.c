@@ -11,6 +11,7 @@
 
 #define TEXT_MAX 32768 /* bytes of one text; arguments and variables are the long ones */
 #define LABEL_MAX 63
+#define MEMBERS_MAX 1000 /* of one list or map */
 #define API_VERSION "bailey/v1"
 
 static bool label_char(char c)
@@ -340,6 +341,26 @@ static bool entry_check(const struct schema_field *f, const ProtobufCMessage *en
            err_field(e, "%.60s", key);
 }
 
+static const char *entry_key(const struct schema_field *f, const char *items, size_t i)
+{
+    const char *entry, *key;
+
+    memcpy(&entry, items + i * sizeof entry, sizeof entry);
+    memcpy(&key, entry + f->key->offset, sizeof key);
+    return key;
+}
+
+/* The wire can repeat a key, where readers differ about which value counts. */
+static bool keys_differ(const struct schema_field *f, const char *items, size_t n, struct err *e)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(entry_key(f, items, i), entry_key(f, items, k)) == 0)
+                return err_set(e, ERR_INPUT, "check.duplicate-key", "\"%.60s\" stands here twice",
+                               entry_key(f, items, i));
+    return true;
+}
+
 static bool pointers(const ProtobufCFieldDescriptor *f)
 {
     return f->type == PROTOBUF_C_TYPE_STRING || f->type == PROTOBUF_C_TYPE_MESSAGE;
@@ -352,10 +373,16 @@ static bool field_check(const struct schema_field *f, const ProtobufCMessage *m,
 
     if (f->field->label != PROTOBUF_C_LABEL_REPEATED)
         return item_check(f, f->field, at, e) || err_field(e, "%s", f->json_name);
-    if (!pointers(f->field))
-        return true;
     memcpy(&n, (const char *)m + f->field->quantifier_offset, sizeof n);
     memcpy(&items, at, sizeof items);
+    if (n > MEMBERS_MAX)
+        return err_set(e, ERR_INPUT, "check.too-many", "%zu members, want at most %d", n,
+                       MEMBERS_MAX),
+               err_field(e, "%s", f->json_name);
+    if (!pointers(f->field))
+        return true;
+    if (f->key != NULL && !keys_differ(f, items, n, e))
+        return err_field(e, "%s", f->json_name);
     for (size_t i = 0; i < n; i++) {
         const ProtobufCMessage *entry;
 

@@ -150,6 +150,7 @@ static void typed_checks(void **state)
     Bailey__V1__Object *o;
     Bailey__V1__WorkloadSpec *spec;
     Bailey__V1__Selector none = BAILEY__V1__SELECTOR__INIT, *kept;
+    Bailey__V1__Runtime runtime = BAILEY__V1__RUNTIME__INIT;
     Bailey__V1__Object empty = BAILEY__V1__OBJECT__INIT;
     struct err e = {0};
 
@@ -185,6 +186,16 @@ static void typed_checks(void **state)
     WRONG((spec->artifact->path = path, spec->artifact->digest = nothing),
           (spec->artifact->path = nothing, spec->artifact->digest = digest), "spec.artifact.path");
     WRONG(spec->artifact->path = path, spec->artifact->path = nothing, "spec.artifact");
+    Bailey__V1__Metadata__LabelsEntry *once = o->workload->metadata->labels[0],
+                                      *twice[] = {once, once};
+    WRONG((o->workload->metadata->labels = twice, o->workload->metadata->n_labels = 2),
+          o->workload->metadata->n_labels = 1, "metadata.labels");
+    char *many[1001];
+    for (size_t i = 0; i < COUNT(many); i++)
+        many[i] = old;
+    spec->runtime = &runtime;
+    WRONG((runtime.args = many, runtime.n_args = COUNT(many)), runtime.n_args = 1000,
+          "spec.runtime.args");
 #undef WRONG
 }
 
