@@ -38,7 +38,8 @@ static struct workload *scratch_new(const Bailey__V1__Workload *m)
     return STEAL(w);
 }
 
-static bool check_workload(struct state *st, Bailey__V1__Workload *m, struct err *e)
+/* A dry run comes before the upload: there the artifact need not be in the store yet. */
+static bool check_workload(struct state *st, Bailey__V1__Workload *m, bool dry_run, struct err *e)
 {
     const struct workload *old = state_workload(st, m->metadata->namespace_, m->metadata->name);
     AUTO(scratch) struct workload *w = NULL;
@@ -48,7 +49,7 @@ static bool check_workload(struct state *st, Bailey__V1__Workload *m, struct err
         return err_set(e, ERR_CONFLICT, "workload.deleting", "workload %s is being deleted",
                        old->object.key),
                err_mend(e, "wait until its keeps have stopped, then apply again");
-    if (!artifact_stat(st, m->spec->artifact->digest, &size))
+    if (!artifact_stat(st, m->spec->artifact->digest, &size) && !dry_run)
         return err_set(e, ERR_MISSING, "artifact.missing",
                        "the cluster does not have the artifact"),
                err_field(e, "spec.artifact.digest"), err_found(e, "%s", m->spec->artifact->digest),
@@ -60,7 +61,7 @@ static bool check_workload(struct state *st, Bailey__V1__Workload *m, struct err
     return workload_compile(st, w, e);
 }
 
-static bool check_object(struct state *st, Bailey__V1__Object *o, struct err *e)
+static bool check_object(struct state *st, Bailey__V1__Object *o, bool dry_run, struct err *e)
 {
     if (o->kind_case != BAILEY__V1__OBJECT__KIND_WORKLOAD &&
         o->kind_case != BAILEY__V1__OBJECT__KIND_NODE)
@@ -70,7 +71,7 @@ static bool check_object(struct state *st, Bailey__V1__Object *o, struct err *e)
     if (!object_check(o, true, e))
         return false;
     if (o->kind_case == BAILEY__V1__OBJECT__KIND_WORKLOAD)
-        return check_workload(st, o->workload, e);
+        return check_workload(st, o->workload, dry_run, e);
     if (state_node(st, o->node->metadata->name) == NULL)
         return err_set(e, ERR_MISSING, "node.not-enrolled", "there is no node %s",
                        o->node->metadata->name),
@@ -286,7 +287,7 @@ void api_apply(struct rpc_call *call, const ProtobufCMessage *base, void *user)
         return;
     }
     for (size_t i = 0; i < r->n_objects; i++)
-        if (!check_object(st, r->objects[i], &e)) {
+        if (!check_object(st, r->objects[i], r->dry_run, &e)) {
             if (r->n_objects > 1)
                 err_field(&e, "objects[%zu]", i);
             rpc_fail(call, &e);

@@ -276,11 +276,20 @@ static bool start(struct program *p, const struct command_line *o, struct err *e
     return listen_on(p, o, e);
 }
 
+/* The store's handles are still open, so the loop does not end by itself. */
+static void on_rpc_closed(struct rpc_loop *l, void *user)
+{
+    struct program *p = user;
+
+    (void)l;
+    uv_stop(p->loop);
+}
+
 static void on_server_stopped(void *user)
 {
     struct program *p = user;
 
-    rpc_loop_close(&p->rpc, NULL, NULL);
+    rpc_loop_close(&p->rpc, on_rpc_closed, p);
 }
 
 static void on_signal(uv_signal_t *sig, int number)
