@@ -148,28 +148,37 @@ class Cluster:
     def keeps(self, workload, *options):
         return self.items("keeps", "--workload", workload, *options)
 
-    def watch_until(self, kind, good, *options):
-        """The first object for which good(type, object) is true, as the watch tells of it."""
-        watch = subprocess.Popen(
-            [f"{BIN}/bailey", "--context", self.path("controller/admin/context.yaml"), "get", kind,
-             "--watch", "-o", "json", *options], stdout=subprocess.PIPE, text=True)
+    def follow_until(self, good, *args):
+        """The first JSON line of a command that goes on, for which good(line) is true."""
+        tool = subprocess.Popen(
+            [f"{BIN}/bailey", "--context", self.path("controller/admin/context.yaml"), *args,
+             "-o", "json"], stdout=subprocess.PIPE)
         end = time.monotonic() + PATIENCE
-        seen = []
+        rest, seen = b"", []
         try:
             while True:
-                readable, _, _ = select.select([watch.stdout], [], [], max(0, end - time.monotonic()))
-                line = watch.stdout.readline() if readable else ""
-                if line == "":
+                readable, _, _ = select.select([tool.stdout], [], [], max(0, end - time.monotonic()))
+                data = os.read(tool.stdout.fileno(), 1 << 20) if readable else b""
+                if data == b"":
                     raise AssertionError(f"not seen in time; last: {seen[-3:]}\n"
                                          f"{self.controller.tail()}")
-                change = json.loads(line)
-                seen.append(line)
-                if "object" in change and good(change.get("type"), change["object"]):
-                    return change["object"]
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    seen.append(json.loads(line))
+                    if good(seen[-1]):
+                        return seen[-1]
         finally:
-            watch.kill()
-            watch.wait()
-            watch.stdout.close()
+            tool.kill()
+            tool.wait()
+            tool.stdout.close()
+
+    def watch_until(self, kind, good, *options):
+        """The first object for which good(object) is true, as the watch tells of it."""
+        return self.follow_until(lambda change: "object" in change and good(change["object"]),
+                                 "get", kind, "--watch", *options)["object"]
+
+    def event_until(self, good, *args):
+        return self.follow_until(lambda e: good(e["event"]), "events", "-f", *args)["event"]
 
     def program(self, name, text=LOOP):
         path = self.path(name)

@@ -39,7 +39,7 @@ class Lifecycle(ClusterTest):
         c = self.c
         c.apply(workload("crash", c.program("crash", CRASH), 1,
                          "  restart: {policy: always, backoff: 200ms, maxBackoff: 1s}\n"))
-        keep = c.watch_until("keeps", lambda _, k: k["status"].get("restarts", 0) >= 3,
+        keep = c.watch_until("keeps", lambda k: k["status"].get("restarts", 0) >= 3,
                              "--workload", "crash")
         self.assertEqual(keep["spec"]["workload"], "crash")
         self.assertIn("7", str(keep["status"].get("exitCode", "")) + keep["status"].get("reason", ""))
@@ -50,7 +50,7 @@ class Lifecycle(ClusterTest):
         c = self.c
         c.apply(workload("job", c.program("job", "#!/bin/sh\necho done\n"), 1,
                          "  restart: {policy: never}\n"))
-        c.watch_until("keeps", lambda _, k: k["status"].get("state") == "ended", "--workload", "job",
+        c.watch_until("keeps", lambda k: k["status"].get("state") == "ended", "--workload", "job",
                       "--all")
         c.run("delete", "workload", "job")
         c.wait("workload/job", "deleted")

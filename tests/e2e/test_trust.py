@@ -87,8 +87,7 @@ class Trust(ClusterTest):
                 f.seek(len("#!/bin/sh\necho "))
                 f.write(b"evil")
         c.apply(workload("victim", path, 1), check=False)
-        c.watch_until("events", lambda _, v: v.get("type") == "warning" and
-                      "victim" in v.get("objectName", ""))
+        c.event_until(lambda v: v.get("type") == "warning" and "victim" in v.get("objectName", ""))
         self.assertNotIn("evil", c.run("logs", "victim", check=False).out)
         states = {k["status"].get("state") for k in c.keeps("victim")}
         self.assertNotIn("running", states)
