@@ -82,8 +82,9 @@ static bool save(const struct epochs *p, struct err *e)
 
 static bool stale(struct err *e, const char *reason, const char *what, uint64_t got, uint64_t seen)
 {
-    return err_set(e, ERR_CONFLICT, reason, "%s %" PRIu64 " is older than %" PRIu64
-                   ", which this node has seen", what, got, seen);
+    return err_set(e, ERR_CONFLICT, reason,
+                   "%s %" PRIu64 " is older than %" PRIu64 ", which this node has seen", what, got,
+                   seen);
 }
 
 bool epochs_controller(struct epochs *p, uint64_t epoch, struct err *e)

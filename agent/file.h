@@ -1,4 +1,5 @@
-/* file.h - files that are whole or absent: written beside, synced, renamed, and the folder synced. */
+/* file.h - files that are whole or absent: written beside, synced, renamed, and the folder synced.
+ */
 #ifndef AGENT_FILE_H
 #define AGENT_FILE_H
 

@@ -124,8 +124,7 @@ void identity_fini(struct identity *id)
 bool identity_store(struct identity *id, const char *cert_pem, const char *ca_pem, struct err *e)
 {
     return cert_take(id, bytes_str(cert_pem), e) &&
-           (ca_pem[0] == '\0' ||
-            file_write(id->dir_fd, IDENTITY_CA, bytes_str(ca_pem), 0644, e)) &&
+           (ca_pem[0] == '\0' || file_write(id->dir_fd, IDENTITY_CA, bytes_str(ca_pem), 0644, e)) &&
            file_write(id->dir_fd, IDENTITY_CERT, bytes_str(cert_pem), 0644, e);
 }
 

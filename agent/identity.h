@@ -16,8 +16,8 @@
 struct identity {
     int dir_fd; /* borrowed */
     EVP_PKEY *key;
-    struct buf spki; /* DER */
-    struct buf csr;  /* DER, subject CN = the node's name */
+    struct buf spki;                   /* DER */
+    struct buf csr;                    /* DER, subject CN = the node's name */
     int64_t not_before_s, not_after_s; /* of the certificate; 0: there is none */
 };
 

@@ -36,8 +36,8 @@ static Bailey__V1__Capacity *capacity(const struct inventory_options *o, struct 
     if (c == NULL)
         return NULL;
     bailey__v1__capacity__init(c);
-    c->cpu_milli = o->cpu_milli != 0 ? o->cpu_milli
-                                     : (uint64_t)sysconf(_SC_NPROCESSORS_ONLN) * 1000;
+    c->cpu_milli =
+        o->cpu_milli != 0 ? o->cpu_milli : (uint64_t)sysconf(_SC_NPROCESSORS_ONLN) * 1000;
     c->memory_bytes = o->memory_bytes != 0
                           ? o->memory_bytes
                           : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);

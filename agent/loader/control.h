@@ -1,8 +1,8 @@
 /* control.h - what agent and loader say to each other over <keep folder>/control, a Unix
  * SOCK_SEQPACKET socket: one packet is one message.
  *
- * To the loader: a fixed request. From it: the keep's bailey.v1.KeepReport, at once after connecting
- * and after every change. */
+ * To the loader: a fixed request. From it: the keep's bailey.v1.KeepReport, at once after
+ * connecting and after every change. */
 #ifndef LOADER_CONTROL_H
 #define LOADER_CONTROL_H
 

@@ -264,8 +264,8 @@ static void on_client(struct keep *k, size_t i)
     if (c.kind == CONTROL_INFO)
         report(k, i);
     else if (c.kind == CONTROL_STOP)
-        step(k, (struct supervise_event){
-                    .kind = SUPERVISE_STOP, .grace_ms = c.value, .text = c.text});
+        step(k,
+             (struct supervise_event){.kind = SUPERVISE_STOP, .grace_ms = c.value, .text = c.text});
     else if (c.value > k->deadline_ms)
         arm(k->fds[FD_DEADLINE].fd, k->deadline_ms = c.value);
 }

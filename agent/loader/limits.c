@@ -175,7 +175,9 @@ void limits_sweep(const char *uid)
 const char *limits_format(const struct limits *l, char *out, size_t size)
 {
     (void)snprintf(out, size, "memory by %s, pids by %s, cpu by %s",
-                   l->memory ? "cgroup" : l->memory_bytes > 0 ? "rlimit" : "nothing",
+                   l->memory             ? "cgroup"
+                   : l->memory_bytes > 0 ? "rlimit"
+                                         : "nothing",
                    l->pids ? "cgroup" : "nothing", l->cpu ? "cgroup" : "nothing");
     return out;
 }

@@ -42,8 +42,7 @@ static void record(struct logfile *f, unsigned which, int64_t wall_ms)
     char head[32];
     int n = snprintf(head, sizeof head, "%" PRId64 " %c ", wall_ms, which == 0 ? 'o' : 'e');
     char newline = '\n';
-    struct iovec v[3] = {
-        {head, (size_t)n}, {f->part[which].text, f->part[which].n}, {&newline, 1}};
+    struct iovec v[3] = {{head, (size_t)n}, {f->part[which].text, f->part[which].n}, {&newline, 1}};
     ssize_t written;
 
     if (f->fd < 0)

@@ -13,15 +13,18 @@ static const char usage[] =
     "Runs the keep that FOLDER/spec describes until it ends. Started by bailey-agent.\n"
     "  --keep FOLDER        the keep's folder: spec, report, control, log\n"
     "  --artifact FILE      the program\n"
-    "  --deadline-ms MS     end the keep at this time of CLOCK_BOOTTIME unless the agent says later\n"
+    "  --deadline-ms MS     end the keep at this time of CLOCK_BOOTTIME unless the agent says "
+    "later\n"
     "  --log-level LEVEL    debug, info, warn or error\n";
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"keep", required_argument, NULL, 'k'},     {"artifact", required_argument, NULL, 'a'},
-        {"deadline-ms", required_argument, NULL, 'd'}, {"log-level", required_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},           {0}};
+    static const struct option options[] = {{"keep", required_argument, NULL, 'k'},
+                                            {"artifact", required_argument, NULL, 'a'},
+                                            {"deadline-ms", required_argument, NULL, 'd'},
+                                            {"log-level", required_argument, NULL, 'l'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     struct keep_options o = {0};
     enum log_level level = LOG_INFO;
     struct err e = {0};

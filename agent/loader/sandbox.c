@@ -75,14 +75,14 @@ static const char *program_name(const char *wanted)
     size_t n = strspn(wanted, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+");
 
     return wanted[0] == '\0' || wanted[0] == '.' || wanted[n] != '\0' || n > 100 ? "program"
-                                                                                : wanted;
+                                                                                 : wanted;
 }
 
 static void add_options(struct buf *b, const Bailey__V1__StartKeep *spec, const char *artifact,
                         const char *program)
 {
     static const char *const flags[] = {
-        "--unshare-user", "--unshare-pid", "--unshare-ipc",   "--unshare-uts",
+        "--unshare-user",   "--unshare-pid",     "--unshare-ipc", "--unshare-uts",
         "--unshare-cgroup", "--die-with-parent", "--new-session", "--disable-userns",
     };
     bool host = spec->runtime != NULL && strcmp(spec->runtime->network, "host") == 0;

@@ -1,6 +1,7 @@
-/* sandbox.h - the runtime `sandbox`: bubblewrap in namespaces of its own (user, pid, ipc, uts, cgroup,
- * and network unless the workload asks for the host's), the system's /usr read-only, a private /tmp,
- * the program at /app/<name>, no capabilities, no new privileges, and a system call filter. */
+/* sandbox.h - the runtime `sandbox`: bubblewrap in namespaces of its own (user, pid, ipc, uts,
+ * cgroup, and network unless the workload asks for the host's), the system's /usr read-only, a
+ * private /tmp, the program at /app/<name>, no capabilities, no new privileges, and a system call
+ * filter. */
 #ifndef LOADER_SANDBOX_H
 #define LOADER_SANDBOX_H
 

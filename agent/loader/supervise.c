@@ -76,7 +76,8 @@ static unsigned stop(struct supervise *s, const struct supervise_event *ev, int6
         say(s, ev->kind == SUPERVISE_DEADLINE ? "lease.expired" : ev->text);
     if (before == SUPERVISE_WAITING)
         return end(s);
-    if (before == SUPERVISE_STOPPING && !now) /* a second, shorter grace counts; a longer does not */
+    if (before == SUPERVISE_STOPPING &&
+        !now) /* a second, shorter grace counts; a longer does not */
         return s->timer_ms == 0 || now_ms + ev->grace_ms >= s->timer_ms
                    ? 0
                    : (s->timer_ms = now_ms + ev->grace_ms, 0u);

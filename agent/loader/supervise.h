@@ -41,11 +41,11 @@ struct supervise_event {
 };
 
 enum supervise_action { /* bits */
-    SUPERVISE_DO_SPAWN = 1,
-    SUPERVISE_DO_TERM = 2, /* SIGTERM to the program */
-    SUPERVISE_DO_KILL = 4, /* everything of it, now */
-    SUPERVISE_DO_REPORT = 8,
-    SUPERVISE_DO_END = 16, /* the loader's work is done */
+                        SUPERVISE_DO_SPAWN = 1,
+                        SUPERVISE_DO_TERM = 2, /* SIGTERM to the program */
+                        SUPERVISE_DO_KILL = 4, /* everything of it, now */
+                        SUPERVISE_DO_REPORT = 8,
+                        SUPERVISE_DO_END = 16, /* the loader's work is done */
 };
 
 struct supervise {

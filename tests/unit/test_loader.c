@@ -274,7 +274,8 @@ static void test_stop_with_grace(void **state)
     until(&w, UP);
     nap(150);
     assert_true(control_send(
-        w.control, &(struct control){.kind = CONTROL_STOP, .value = 5000, .text = "drained"}, NULL));
+        w.control, &(struct control){.kind = CONTROL_STOP, .value = 5000, .text = "drained"},
+        NULL));
     until(&w, OVER);
     assert_int_equal(w.last->exit_code, 0);
     assert_string_equal(w.last->reason, "drained");
@@ -318,8 +319,8 @@ static void test_deadline_without_agent(void **state)
     assert_true(adopt(&w));
     until(&w, UP);
     inner = (pid_t)w.last->pid;
-    assert_true(control_send(
-        w.control, &(struct control){.kind = CONTROL_DEADLINE, .value = deadline}, NULL));
+    assert_true(control_send(w.control,
+                             &(struct control){.kind = CONTROL_DEADLINE, .value = deadline}, NULL));
     (void)close(w.control); /* the agent dies */
     w.control = -1;
     nap(deadline - boot_ms() - 300);

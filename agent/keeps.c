@@ -1,0 +1,548 @@
+#include "agent/keeps.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/file.h"
+#include "agent/loader/control.h"
+#include "agent/loader/keep.h"
+#include "agent/loader/limits.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "proto/unpack.h"
+
+#define ENDED_KEPT 64 /* folders of ended keeps, for their logs */
+#define CONNECT_MS 50 /* between tries to reach a new loader */
+#define CONNECT_TRIES 200
+#define STOP_AFTER_MS 30000 /* the schema's default */
+
+struct keep {
+    struct keeps *all;
+    struct arena arena; /* spec */
+    const Bailey__V1__StartKeep *spec;
+    Bailey__V1__KeepReport report; /* its reason is `reason` */
+    char reason[256];
+    int dir_fd, control; /* -1 */
+    uv_poll_t poll;      /* on control */
+    uv_timer_t timer;    /* until control is there */
+    unsigned tries, handles;
+    uv_process_t *process;
+    bool ended, closing, stop_wanted;
+    struct control stop;
+};
+
+static bool uid_ok(const char *uid)
+{
+    return strlen(uid) == 36 && strspn(uid, "0123456789abcdef-") == 36;
+}
+
+static int64_t stop_after(const struct keep *k)
+{
+    return k->spec->stop_after_ms != 0 ? k->spec->stop_after_ms : STOP_AFTER_MS;
+}
+
+static struct keep *find(const struct keeps *all, const char *uid)
+{
+    for (size_t i = 0; i < all->all.n; i++)
+        if (strcmp(all->all.v[i]->spec->keep_uid, uid) == 0)
+            return all->all.v[i];
+    return NULL;
+}
+
+static void tell(struct keep *k)
+{
+    if (k->all->on_report != NULL)
+        k->all->on_report(k->all->user, &k->report);
+}
+
+static void say(struct keep *k, Bailey__V1__KeepStatus__State state, const char *reason)
+{
+    (void)str_copy(k->reason, sizeof k->reason, reason);
+    k->report.state = state;
+}
+
+static void report_take(struct keep *k, const Bailey__V1__KeepReport *r)
+{
+    (void)str_copy(k->reason, sizeof k->reason, r->reason);
+    k->report = *r;
+    k->report.keep_uid = k->spec->keep_uid;
+    k->report.reason = k->reason;
+    k->report.epoch = k->spec->epoch;
+    k->ended = r->state == BAILEY__V1__KEEP_STATUS__STATE__ended;
+}
+
+static bool report_parse(struct keep *k, struct bytes b, struct err *e)
+{
+    AUTO_ARENA struct arena a;
+    ProtobufCMessage *m;
+
+    arena_init(&a, 65536);
+    if (!proto_unpack(&bailey__v1__keep_report__descriptor, b, &a, &m, e))
+        return false;
+    report_take(k, (const Bailey__V1__KeepReport *)m);
+    return true;
+}
+
+static bool report_load(struct keep *k)
+{
+    AUTO_BUF struct buf b = {.limit = CONTROL_REPORT};
+
+    return file_read(k->dir_fd, KEEP_REPORT, &b, NULL) && report_parse(k, buf_bytes(&b), NULL);
+}
+
+static void on_handle_closed(uv_handle_t *h)
+{
+    struct keep *k = h->data;
+
+    k->handles--;
+    if (k->control >= 0 && h == (uv_handle_t *)&k->poll) {
+        (void)close(k->control);
+        k->control = -1;
+    }
+    if (!k->closing || k->handles > 0)
+        return;
+    (void)close(k->dir_fd);
+    arena_fini(&k->arena);
+    free(k);
+}
+
+static void stop_listening(struct keep *k)
+{
+    if (k->control >= 0 && !uv_is_closing((uv_handle_t *)&k->poll))
+        uv_close((uv_handle_t *)&k->poll, on_handle_closed);
+}
+
+static void keep_free(struct keep *k)
+{
+    k->closing = true;
+    stop_listening(k);
+    uv_close((uv_handle_t *)&k->timer, on_handle_closed);
+}
+
+static void folder_remove(struct keeps *all, const struct keep *k)
+{
+    static const char *const names[] = {KEEP_SPEC, KEEP_REPORT, CONTROL_SOCKET,
+                                        "log",     "log.1",     "loader.log"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        (void)unlinkat(k->dir_fd, names[i], 0);
+    (void)unlinkat(all->dir_fd, k->spec->keep_uid, AT_REMOVEDIR);
+}
+
+/* The oldest ended keeps go when there are too many. */
+static void prune(struct keeps *all)
+{
+    size_t ended = 0, oldest = SIZE_MAX;
+
+    for (size_t i = 0; i < all->all.n; i++) {
+        if (!all->all.v[i]->ended)
+            continue;
+        ended++;
+        if (oldest == SIZE_MAX ||
+            all->all.v[i]->report.ended_at_ms < all->all.v[oldest]->report.ended_at_ms)
+            oldest = i;
+    }
+    if (ended <= ENDED_KEPT)
+        return;
+    folder_remove(all, all->all.v[oldest]);
+    keep_free(all->all.v[oldest]);
+    vec_swap_out(&all->all, oldest);
+}
+
+/* Ended by our own word, not the loader's. */
+static void end(struct keep *k, const char *reason)
+{
+    AUTO_BUF struct buf b = {0};
+    struct err e;
+
+    say(k, BAILEY__V1__KEEP_STATUS__STATE__ended, reason);
+    k->ended = true;
+    k->report.ended_at_ms = clock_system.wall_ms(&clock_system);
+    proto_pack(&k->report.base, &b);
+    if (!file_write(k->dir_fd, KEEP_REPORT, buf_bytes(&b), 0600, &e))
+        log_warn("report not kept", LOG_STR("keep", k->spec->name), LOG_ERR(&e));
+    limits_sweep(k->spec->keep_uid);
+    tell(k);
+}
+
+/* Nobody answers at the control socket: what the loader wrote last is true if it says ended. */
+static void loader_gone(struct keep *k)
+{
+    bool known = report_load(k);
+
+    stop_listening(k);
+    (void)uv_timer_stop(&k->timer);
+    if (known && k->ended)
+        tell(k);
+    else
+        end(k, "loader.lost: the keep's loader died, and the keep with it");
+}
+
+static void on_packet(uv_poll_t *p, int status, int events)
+{
+    struct keep *k = p->data;
+    uint8_t packet[CONTROL_REPORT];
+    struct err e;
+    ssize_t n = recv(k->control, packet, sizeof packet, MSG_DONTWAIT);
+
+    (void)status, (void)events;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        if (!k->ended)
+            loader_gone(k);
+        else
+            stop_listening(k);
+        return;
+    }
+    if (!report_parse(k, (struct bytes){packet, (size_t)n}, &e)) {
+        log_warn("loader said what cannot be read", LOG_ERR(&e));
+        return;
+    }
+    tell(k);
+    if (k->ended)
+        stop_listening(k);
+}
+
+static void renew(struct keep *k)
+{
+    struct control c = {.kind = CONTROL_DEADLINE};
+
+    c.value = lease_deadline(k->all->lease, stop_after(k));
+    if (k->control >= 0 && !k->ended && c.value > 0)
+        (void)!control_send(k->control, &c, NULL); /* its end is seen elsewhere */
+}
+
+static bool listen_to(struct keep *k)
+{
+    int fd;
+
+    if (k->control >= 0 || !control_connect(k->dir_fd, &fd, NULL))
+        return false;
+    k->control = fd;
+    k->handles++;
+    k->poll.data = k;
+    BUG_ON(uv_poll_init(k->all->uv, &k->poll, fd) != 0);
+    BUG_ON(uv_poll_start(&k->poll, UV_READABLE | UV_DISCONNECT, on_packet) != 0);
+    renew(k);
+    if (k->stop_wanted)
+        (void)!control_send(fd, &k->stop, NULL);
+    return true;
+}
+
+static void on_connect_timer(uv_timer_t *t)
+{
+    struct keep *k = t->data;
+
+    if (k->ended || listen_to(k))
+        (void)uv_timer_stop(t);
+    else if (k->process == NULL || ++k->tries >= CONNECT_TRIES)
+        loader_gone(k);
+}
+
+static void on_process_closed(uv_handle_t *h)
+{
+    free(h);
+}
+
+static void on_loader_exit(uv_process_t *p, int64_t status, int signal)
+{
+    struct keep *k = p->data;
+
+    (void)status, (void)signal;
+    if (k != NULL)
+        k->process = NULL;
+    uv_close((uv_handle_t *)p, on_process_closed);
+}
+
+static bool loader_spawn(struct keep *k, const char *path, struct err *e)
+{
+    struct keeps *all = k->all;
+    char dir[640], deadline[32];
+    char *args[] = {all->loader,
+                    (char[]){"--keep"},
+                    dir,
+                    (char[]){"--artifact"},
+                    (char *)(uintptr_t)path,
+                    (char[]){"--deadline-ms"},
+                    deadline,
+                    NULL};
+    uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE}, {.flags = UV_IGNORE}, {0}};
+    uv_process_options_t o = {.file = all->loader,
+                              .args = args,
+                              .flags = UV_PROCESS_DETACHED,
+                              .stdio = stdio,
+                              .stdio_count = 3,
+                              .exit_cb = on_loader_exit,
+                              .cwd = "/"};
+    int log = openat(k->dir_fd, "loader.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), rc;
+
+    (void)snprintf(dir, sizeof dir, "%s/%s", all->dir, k->spec->keep_uid);
+    (void)snprintf(deadline, sizeof deadline, "%" PRId64,
+                   lease_deadline(all->lease, stop_after(k)));
+    k->process = calloc(1, sizeof *k->process);
+    if (log < 0 || k->process == NULL) {
+        free(STEAL(k->process));
+        return err_errno(e, errno, "loader.log", "loader.log");
+    }
+    stdio[2] = (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = log};
+    k->process->data = k;
+    rc = uv_spawn(all->uv, k->process, &o);
+    (void)close(log);
+    if (rc != 0) {
+        uv_close((uv_handle_t *)STEAL(k->process), on_process_closed);
+        return err_set(e, ERR_UNAVAIL, "loader.spawn", "%s: %s", all->loader, uv_strerror(rc));
+    }
+    uv_unref((uv_handle_t *)k->process);
+    k->tries = 0;
+    return uv_timer_start(&k->timer, on_connect_timer, CONNECT_MS / 5, CONNECT_MS) == 0;
+}
+
+struct wanted { /* a keep that waits for its artifact; the keep may go meanwhile */
+    struct keeps *all;
+    char uid[40];
+};
+
+static void on_artifact(void *user, const char *path, const struct err *why)
+{
+    struct wanted *w = user;
+    struct keep *k = find(w->all, w->uid);
+    struct err e = {0};
+    char text[256];
+
+    free(w);
+    if (k == NULL || k->ended)
+        return;
+    if (why == NULL && loader_spawn(k, path, &e)) {
+        say(k, BAILEY__V1__KEEP_STATUS__STATE__starting, "");
+        return;
+    }
+    if (why == NULL)
+        why = &e;
+    (void)snprintf(text, sizeof text, "%s: %.180s", why->reason, why->msg);
+    end(k, text);
+}
+
+static bool folder_make(struct keep *k, const Bailey__V1__StartKeep *s, struct err *e)
+{
+    AUTO_BUF struct buf b = {0};
+
+    proto_pack(&s->base, &b);
+    return buf_ok(&b, e) && file_dir(k->all->dir_fd, s->keep_uid, &k->dir_fd, e) &&
+           file_write(k->dir_fd, KEEP_SPEC, buf_bytes(&b), 0600, e);
+}
+
+static struct keep *keep_new(struct keeps *all, const Bailey__V1__StartKeep *s)
+{
+    struct keep *k = calloc(1, sizeof *k);
+
+    BUG_ON(k == NULL);
+    arena_init(&k->arena, 4u << 20);
+    k->all = all;
+    k->control = k->dir_fd = -1;
+    k->spec = (const Bailey__V1__StartKeep *)proto_copy(&s->base, &k->arena);
+    BUG_ON(k->spec == NULL || !vec_push(&all->all, k));
+    bailey__v1__keep_report__init(&k->report);
+    k->report.keep_uid = k->spec->keep_uid;
+    k->report.epoch = k->spec->epoch;
+    k->report.reason = k->reason;
+    k->handles = 1;
+    k->timer.data = k;
+    BUG_ON(uv_timer_init(all->uv, &k->timer) != 0);
+    return k;
+}
+
+/* A command that is not followed is answered all the same. */
+static void refuse(struct keeps *all, const char *uid, uint64_t epoch, const struct err *e)
+{
+    Bailey__V1__KeepReport r = BAILEY__V1__KEEP_REPORT__INIT;
+    char text[256];
+
+    log_warn("command refused", LOG_STR("keep", uid), LOG_ERR(e));
+    (void)snprintf(text, sizeof text, "%s: %.180s", e->reason, e->msg);
+    r.keep_uid = (char *)(uintptr_t)uid;
+    r.epoch = epoch;
+    r.state = BAILEY__V1__KEEP_STATUS__STATE__ended;
+    r.reason = text;
+    r.ended_at_ms = clock_system.wall_ms(&clock_system);
+    all->on_report(all->user, &r);
+}
+
+static bool start_check(struct keeps *all, const Bailey__V1__StartKeep *s, struct err *e)
+{
+    if (!uid_ok(s->keep_uid))
+        return err_set(e, ERR_INPUT, "keep.uid", "not a uid");
+    if (s->runtime != NULL && s->runtime->kind[0] != '\0' &&
+        strcmp(s->runtime->kind, "sandbox") != 0)
+        return err_set(e, ERR_INPUT, "runtime.unknown", "runtime %.40s", s->runtime->kind);
+    return epochs_admit(all->epochs, s, e);
+}
+
+void keeps_start(struct keeps *all, const Bailey__V1__StartKeep *s)
+{
+    struct keep *k = find(all, s->keep_uid);
+    struct err e = {0};
+    struct wanted *w;
+
+    if (k != NULL && k->spec->epoch == s->epoch) {
+        tell(k);
+        return;
+    }
+    if (k != NULL)
+        (void)err_set(&e, ERR_CONFLICT, "keep.exists", "this keep is here with epoch %" PRIu64,
+                      k->spec->epoch);
+    if (k != NULL || !start_check(all, s, &e)) {
+        refuse(all, s->keep_uid, s->epoch, &e);
+        return;
+    }
+    k = keep_new(all, s);
+    if (!folder_make(k, s, &e)) {
+        log_error("keep's folder not made", LOG_ERR(&e));
+        end(k, e.msg);
+        return;
+    }
+    say(k, BAILEY__V1__KEEP_STATUS__STATE__starting, "fetching the artifact");
+    tell(k);
+    w = calloc(1, sizeof *w);
+    BUG_ON(w == NULL);
+    w->all = all;
+    (void)str_copy(w->uid, sizeof w->uid, s->keep_uid);
+    if (!artifact_get(all->artifacts, s->artifact_digest, on_artifact, w, &e))
+        on_artifact(w, "", &e);
+    prune(all);
+}
+
+void keeps_stop(struct keeps *all, const Bailey__V1__StopKeep *s)
+{
+    struct keep *k = uid_ok(s->keep_uid) ? find(all, s->keep_uid) : NULL;
+    struct control c = {.kind = CONTROL_STOP, .value = s->grace_ms};
+    struct err e = {0};
+
+    if (!epochs_controller(all->epochs, s->controller_epoch, &e)) {
+        log_warn("stop refused", LOG_STR("keep", s->keep_uid), LOG_ERR(&e));
+        return;
+    }
+    if (k == NULL) {
+        (void)err_set(&e, ERR_MISSING, "keep.unknown", "no such keep here");
+        refuse(all, s->keep_uid, s->epoch, &e);
+        return;
+    }
+    if (s->epoch < k->spec->epoch) {
+        log_warn("stop of an older epoch ignored", LOG_STR("keep", k->spec->name));
+        return;
+    }
+    if (k->ended) {
+        tell(k);
+        return;
+    }
+    (void)str_copy(c.text, sizeof c.text, s->reason[0] == '\0' ? "stopped" : s->reason);
+    if (k->control >= 0) {
+        if (!control_send(k->control, &c, &e))
+            log_warn("stop not delivered", LOG_STR("keep", k->spec->name), LOG_ERR(&e));
+    } else if (uv_is_active((uv_handle_t *)&k->timer)) {
+        k->stop_wanted = true; /* the loader is just starting */
+        k->stop = c;
+    } else {
+        end(k, c.text); /* nothing was started yet */
+    }
+}
+
+void keeps_renew(struct keeps *all)
+{
+    for (size_t i = 0; i < all->all.n; i++)
+        renew(all->all.v[i]);
+}
+
+/* One folder of an earlier life. */
+static void adopt(struct keeps *all, const char *uid)
+{
+    AUTO_BUF struct buf b = {.limit = 1u << 20};
+    AUTO_ARENA struct arena a;
+    ProtobufCMessage *m;
+    struct keep *k;
+    struct err e = {0};
+    int fd;
+
+    arena_init(&a, 4u << 20);
+    if (!file_dir(all->dir_fd, uid, &fd, &e) || !file_read(fd, KEEP_SPEC, &b, &e) ||
+        !proto_unpack(&bailey__v1__start_keep__descriptor, buf_bytes(&b), &a, &m, &e)) {
+        log_warn("keep's folder cannot be read", LOG_STR("uid", uid), LOG_ERR(&e));
+        return;
+    }
+    k = keep_new(all, (const Bailey__V1__StartKeep *)m);
+    k->dir_fd = fd;
+    if (listen_to(k)) {
+        (void)report_load(k);
+        k->ended = false; /* somebody answers; it will say */
+        log_info("keep adopted", LOG_STR("keep", k->spec->name));
+    } else if (!report_load(k)) {
+        end(k, "agent.restarted: the agent restarted before the keep was started");
+    } else if (!k->ended) {
+        end(k, "loader.lost: nobody answers at the keep's control socket");
+    }
+}
+
+bool keeps_init(struct keeps *all, uv_loop_t *uv, int data_fd, const char *data, struct err *e)
+{
+    struct dirent *d;
+    ssize_t n;
+    char *slash;
+    DIR *dir;
+
+    all->uv = uv;
+    (void)snprintf(all->dir, sizeof all->dir, "%s/keeps", data);
+    n = readlink("/proc/self/exe", all->loader, sizeof all->loader - 20);
+    all->loader[n > 0 ? n : 0] = '\0';
+    slash = strrchr(all->loader, '/');
+    (void)strcpy(slash == NULL ? all->loader : slash + 1, "bailey-loader");
+    if (access(all->loader, X_OK) != 0)
+        return err_errno(e, errno, "loader.missing", "%s", all->loader);
+    if (!file_dir(data_fd, "keeps", &all->dir_fd, e))
+        return false;
+    dir = opendir(all->dir);
+    if (dir == NULL)
+        return err_errno(e, errno, "keeps.folder", "%s", all->dir);
+    while ((d = readdir(dir)) != NULL)
+        if (uid_ok(d->d_name))
+            adopt(all, d->d_name);
+    (void)closedir(dir);
+    return true;
+}
+
+void keeps_close(struct keeps *all)
+{
+    for (size_t i = 0; i < all->all.n; i++) {
+        if (all->all.v[i]->process != NULL)
+            all->all.v[i]->process->data = NULL;
+        keep_free(all->all.v[i]);
+    }
+    vec_fini(&all->all);
+}
+
+size_t keeps_count(const struct keeps *all)
+{
+    return all->all.n;
+}
+
+const Bailey__V1__KeepReport *keeps_report(const struct keeps *all, size_t i)
+{
+    return &all->all.v[i]->report;
+}
+
+int keeps_folder(const struct keeps *all, const char *uid, bool *ended)
+{
+    const struct keep *k = find(all, uid);
+
+    if (k == NULL)
+        return -1;
+    *ended = k->ended;
+    return k->dir_fd;
+}
