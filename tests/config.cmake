@@ -9,3 +9,9 @@ add_test(NAME unit/check_json
   COMMAND /usr/bin/python3 ${PROJECT_SOURCE_DIR}/tests/tools/check_json.py
           $<TARGET_FILE:test_print> ${PROJECT_BINARY_DIR}/proto/descriptors.bin)
 set_tests_properties(unit/check_json PROPERTIES LABELS unit TIMEOUT 60 SKIP_RETURN_CODE 77)
+
+bailey_unit(test_json_schema LINK config)
+add_test(NAME unit/check_schema
+  COMMAND /usr/bin/python3 ${PROJECT_SOURCE_DIR}/tests/tools/check_schema.py
+          $<TARGET_FILE:test_json_schema>)
+set_tests_properties(unit/check_schema PROPERTIES LABELS unit TIMEOUT 60)
