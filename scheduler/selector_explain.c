@@ -16,14 +16,21 @@ struct teller {
     bool ok;
 };
 
+static const char *kept(struct teller *t, const char *s)
+{
+    const char *copy = arena_strdup(t->a, s);
+
+    if (copy == NULL)
+        t->ok = false;
+    return copy == NULL ? "" : copy;
+}
+
 static const char *keep_text(struct teller *t, struct buf *b)
 {
-    const char *s = arena_strdup(t->a, buf_str(b));
+    const char *s = kept(t, buf_str(b));
 
     buf_clear(b);
-    if (s == NULL)
-        t->ok = false;
-    return s == NULL ? "" : s;
+    return s;
 }
 
 static void tell(struct teller *t, const char *fact, const char *seen, const char *wanted,
@@ -43,7 +50,7 @@ static void tell(struct teller *t, const char *fact, const char *seen, const cha
                                       .seen = seen,
                                       .wanted = wanted,
                                       .source = known ? "proven" : "unknown",
-                                      .field = known ? field : "",
+                                      .field = known ? kept(t, field) : "",
                                       .outcome = outcome};
 }
 
@@ -83,7 +90,7 @@ static void tell_firmware(struct teller *t, const struct version_range *r,
         buf_printf(&b, "%s%u", i == 0 ? "" : ".", f->part[i]);
     if (f->n == 0)
         buf_puts(&b, "unknown");
-    tell(t, "firmware", keep_text(t, &b), r->text, f->source, version_eval(r, f));
+    tell(t, "firmware", keep_text(t, &b), kept(t, r->text), f->source, version_eval(r, f));
 }
 
 static void tell_tcb(struct teller *t, const struct selector_tcb *c, const struct facts *f)
@@ -102,27 +109,27 @@ static void tell_tcb(struct teller *t, const struct selector_tcb *c, const struc
     else
         buf_printf(&b, "%llu", (unsigned long long)svn->value);
     seen = keep_text(t, &b);
-    tell(t, fact, seen, like, svn == NULL ? "" : svn->source, tcb_eval(c, f));
+    tell(t, fact, seen, kept(t, like), svn == NULL ? "" : svn->source, tcb_eval(c, f));
 }
 
 static void tell_tcb_status(struct teller *t, const struct selector *s, const struct facts *f)
 {
-    const char *seen = f->tcb_status[0] == '\0' ? "unknown" : arena_strdup(t->a, f->tcb_status);
     char text[TIME_TEXT] = "unknown";
+    const char *seen;
 
-    if (s->tcb_status.n != 0)
-        tell(t, "tcbStatus", seen == NULL ? "" : seen, wanted_words(t, &s->tcb_status), "",
+    if (s->tcb_status.n != 0) {
+        seen = f->tcb_status[0] == '\0' ? "unknown" : kept(t, f->tcb_status);
+        tell(t, "tcbStatus", seen, wanted_words(t, &s->tcb_status), "",
              tcb_status_eval(&s->tcb_status, f));
+    }
     if (s->tcb_date.n == 0)
         return;
     if (f->tcb_date_s != 0) {
         (void)time_format(f->tcb_date_s, text);
         text[10] = '\0'; /* the date */
     }
-    seen = arena_strdup(t->a, text);
-    tell(t, "tcbDate", seen == NULL ? "" : seen, s->tcb_date.text, "",
-         tcb_date_eval(&s->tcb_date, f));
-    t->ok = t->ok && seen != NULL;
+    seen = kept(t, text);
+    tell(t, "tcbDate", seen, kept(t, s->tcb_date.text), "", tcb_date_eval(&s->tcb_date, f));
 }
 
 static void tell_advisory(struct teller *t, const struct selector_words *w, const struct facts *f)
