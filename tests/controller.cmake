@@ -1,1 +1,5 @@
 # Tests and benchmarks of controller/.
+bailey_unit(test_session_wire LINK controller attest_sim TIMEOUT 120)
+target_compile_definitions(test_session_wire PRIVATE
+  CONTROLLER="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/bailey-controller")
+add_dependencies(test_session_wire bailey-controller)
