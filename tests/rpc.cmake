@@ -22,3 +22,6 @@ if(BAILEY_SANITIZE MATCHES "thread")
   set_property(TEST unit/test_rpc_unary unit/test_rpc_stream APPEND PROPERTY
     ENVIRONMENT "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp")
 endif()
+
+bailey_bench(rpc ${PROJECT_SOURCE_DIR}/tests/bench/rpc.c ${PROJECT_SOURCE_DIR}/tests/bench/rpc_bench.c
+  LINK rpc_world)
