@@ -142,6 +142,19 @@ static bool is_labels(const struct schema_field *f)
     return strcmp(f->field->name, "labels") == 0 || strcmp(f->field->name, "nodes") == 0;
 }
 
+/* C0, DEL and C1: in texts that listings show, they would speak to the reader's terminal. */
+static bool controls_check(const struct schema_field *f, const char *text, struct err *e)
+{
+    bool may = strcmp(f->field->name, "args") == 0 || strcmp(f->field->name, "env") == 0;
+
+    for (const uint8_t *p = (const uint8_t *)text; *p != '\0' && !may; p++)
+        if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0))
+            return err_set(e, ERR_INPUT, "check.control-character",
+                           "a control character, at byte %zu",
+                           (size_t)(p - (const uint8_t *)text) + 1);
+    return true;
+}
+
 bool value_check(const struct schema_field *f, const char *text, struct err *e)
 {
     if (text[0] == '\0')
@@ -149,6 +162,8 @@ bool value_check(const struct schema_field *f, const char *text, struct err *e)
     if (strlen(text) > TEXT_MAX)
         return err_set(e, ERR_INPUT, "check.too-long", "a text of %zu bytes, want at most %d",
                        strlen(text), TEXT_MAX);
+    if (!controls_check(f, text, e))
+        return false;
     if (f->key != NULL && is_labels(f) && !label_check(text, "label", true, e))
         return false;
     if (f->key == NULL && f->rules->vocabulary[0] != '\0' &&

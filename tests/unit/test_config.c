@@ -169,8 +169,8 @@ static void typed_checks(void **state)
         reset;                                                                                     \
         assert_true(object_check(o, true, &e));                                                    \
     } while (0)
-    char bad[] = "Bad_Name", spaced[] = "a b", amd[] = "amd", old[] = "a", path[] = "./a",
-         nothing[] = "", *digest = spec->artifact->digest;
+    char bad[] = "Bad_Name", spaced[] = "a b", amd[] = "amd", escape[] = "a\033[2J", old[] = "a",
+         path[] = "./a", nothing[] = "", *digest = spec->artifact->digest;
     WRONG(o->workload->metadata->name = bad, o->workload->metadata->name = old, "metadata.name");
     WRONG(o->workload->kind = bad, o->workload->kind = nothing, "kind");
     WRONG(o->workload->api_version = bad, o->workload->api_version = nothing, "apiVersion");
@@ -190,6 +190,7 @@ static void typed_checks(void **state)
                                       *twice[] = {once, once};
     WRONG((o->workload->metadata->labels = twice, o->workload->metadata->n_labels = 2),
           o->workload->metadata->n_labels = 1, "metadata.labels");
+    WRONG(kept->because = escape, kept->because = old, "spec.trust.accept[0].because");
     char *many[1001];
     for (size_t i = 0; i < COUNT(many); i++)
         many[i] = old;
