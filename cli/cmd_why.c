@@ -47,7 +47,16 @@ static void rule(struct cli *c, const Bailey__V1__RuleExplanation *r, struct buf
     buf_printf(out, " %s%s%s%s\n", told, r->because[0] == '\0' ? "" : " (", r->because,
                r->because[0] == '\0' ? "" : ")");
     for (size_t i = 0; i < r->n_conditions; i++)
-        condition(c, r->conditions[i], out);
+        if (r->decides || c->out.format == OUTPUT_WIDE ||
+            strcmp(r->conditions[i]->outcome, "true") != 0)
+            condition(c, r->conditions[i], out);
+}
+
+/* A refusal that does not apply stands in nobody's way: it is left out unless all is asked for. */
+static bool of_interest(struct cli *c, const Bailey__V1__RuleExplanation *r)
+{
+    return r->decides || c->out.format == OUTPUT_WIDE || strcmp(r->effect, "refuse") != 0 ||
+           strcmp(r->outcome, "false") != 0;
 }
 
 static void node(struct cli *c, const Bailey__V1__NodeExplanation *n, struct buf *out)
@@ -73,7 +82,8 @@ static void platform_class(struct cli *c, const Bailey__V1__ClassExplanation *k,
     paint(c, k->admitted ? TONE_GOOD : TONE_BAD, k->admitted ? "admitted" : "refused", out);
     buf_printf(out, ", %u node%s\n", k->node_count, k->node_count == 1 ? "" : "s");
     for (size_t i = 0; i < k->n_rules; i++)
-        rule(c, k->rules[i], out);
+        if (of_interest(c, k->rules[i]))
+            rule(c, k->rules[i], out);
     for (size_t i = 0; i < k->n_nodes; i++)
         node(c, k->nodes[i], out);
     if (k->n_nodes < k->node_count && !cli_given(c, OPT_NODE))

@@ -61,7 +61,8 @@ const struct command command_table[] = {
      OPT(FILE) | OPT(NAMESPACE), KINDS, cmd_delete},
     {"why", "WORKLOAD|KEEP", "why keeps are where they are, and why not elsewhere",
      "Every rule that was judged, class by class and node by node, with what was seen, what was\n"
-     "wanted and which one decided; then what would help. Ends with 6 while replicas wait.\n\n"
+     "wanted and which one decided; then what would help; -o wide leaves nothing out.\n"
+     "Ends with 6 while replicas wait.\n\n"
      "  bailey why payroll\n  bailey why payroll --node rack3-n7\n",
      1, 1, OPT(NAMESPACE) | OPT(NODE), NULL, cmd_why},
     {"logs", "KEEP|WORKLOAD", "what keeps wrote",

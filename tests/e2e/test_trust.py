@@ -8,7 +8,7 @@ from cluster import GENOA, MILAN, ClusterTest, workload
 
 SENTENCE = """  trust:
     accept:
-      - {vendor: amd, technology: sev-snp, generation: [genoa, bergamo, turin], firmware: ">=1.55.39"}
+      - {vendor: amd, technology: sev-snp, generation: [genoa, bergamo, siena, turin], firmware: ">=1.55.39"}
       - {vendor: [intel, arm, aws]}
     refuse:
       - {vendor: amd, generation: milan, because: "root key extracted"}
@@ -78,9 +78,9 @@ class Trust(ClusterTest):
         c = self.c
         path = c.program("victim", "#!/bin/sh\necho good\nexec sleep 1000\n")
         c.apply(workload("victim", path, 0))
-        stored = [p for p in glob.glob(c.path("controller/**/*"), recursive=True)
-                  if os.path.isfile(p) and open(p, "rb").read() == open(path, "rb").read()]
-        self.assertTrue(stored, "the artifact is in no file of the controller")
+        stored = [p for p in glob.glob(c.path("controller/blobs/**/*"), recursive=True)
+                  if os.path.isfile(p)]
+        self.assertTrue(stored, "the artifact is in no file of the store")
         for p in stored:
             os.chmod(p, 0o600)
             with open(p, "r+b") as f:
