@@ -25,3 +25,5 @@ endif()
 
 bailey_bench(rpc ${PROJECT_SOURCE_DIR}/tests/bench/rpc.c ${PROJECT_SOURCE_DIR}/tests/bench/rpc_bench.c
   LINK rpc_world)
+bailey_bench(storm ${PROJECT_SOURCE_DIR}/tests/bench/storm.c ${PROJECT_SOURCE_DIR}/tests/bench/rpc_bench.c
+  LINK rpc_world)
