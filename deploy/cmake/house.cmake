@@ -62,11 +62,8 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   # -Wcast-qual and -Wswitch-enum are for gcc alone: clang looks into protobuf-c's macros, which cast
   # const away and pad enums
   target_compile_options(house_warnings INTERFACE
-    -Wcast-qual -Wswitch-enum -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Walloc-zero -Wjump-misses-init
-    -Wno-format-truncation)
-  if(NOT BAILEY_SANITIZE) # gcc's null analysis misfires on instrumented code
-    target_compile_options(house_warnings INTERFACE -Wnull-dereference)
-  endif()
+    -Wcast-qual -Wswitch-enum -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Walloc-zero
+    -Wjump-misses-init -Wno-format-truncation)
 endif()
 if(CMAKE_C_COMPILER_ID MATCHES "Clang")
   target_compile_options(house_warnings INTERFACE -Wno-missing-field-initializers) # libseccomp's macros
@@ -82,6 +79,10 @@ function(bailey_room name)
   add_library(${name} STATIC ${R_UNPARSED_ARGUMENTS})
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PUBLIC house_flags ${R_LINK} PRIVATE house_warnings)
+  # gcc's null analysis needs the optimiser, and misfires on instrumented code and on inlined callbacks
+  if(R_PURE AND CMAKE_C_COMPILER_ID STREQUAL "GNU" AND NOT BAILEY_SANITIZE)
+    target_compile_options(${name} PRIVATE -Wnull-dereference)
+  endif()
   if(R_PURE AND BAILEY_ANALYZE AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
     target_compile_options(${name} PRIVATE -fanalyzer)
   endif()
