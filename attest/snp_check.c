@@ -138,9 +138,9 @@ static bool authorities_check(struct snp_case *c, struct err *e)
     char cn[96];
 
     snprintf(cn, sizeof cn, "ARK-%s%s", c->anchor->name, mark);
+    /* its own signature adds nothing: these are, byte for byte, the pinned certificate */
     if (!cert_check_name(c->ark, cn, "ark.der", e) || !cert_check_ca(c->ark, "ark.der", e) ||
-        !cert_check_time(c->ark, now, "ark.der", e) ||
-        !cert_check_signed(c->ark, c->ark, "ark.der", e))
+        !cert_check_time(c->ark, now, "ark.der", e))
         return false;
     snprintf(cn, sizeof cn, "SEV-%s%s%s", c->vlek ? "VLEK-" : "", c->anchor->name, mark);
     if (!cert_check_name(c->ca, cn, c->ca_name, e) || !cert_check_ca(c->ca, c->ca_name, e) ||

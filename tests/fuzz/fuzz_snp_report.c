@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "attest/evidence.h"
+#include "attest/explain.h"
 #include "attest/snp_report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -24,6 +25,16 @@ static void patch(uint8_t r[SNP_REPORT_SIZE], const uint8_t *data, size_t size)
         r[((size_t)data[0] << 8 | data[1]) % SNP_REPORT_SIZE] = data[2];
 }
 
+/* Whatever is explained stands in the input, and all of it is. */
+static void count(const struct explained *x, void *data)
+{
+    size_t *next = data;
+
+    if (x->offset != *next)
+        abort();
+    *next += x->size;
+}
+
 static void try(struct bytes in)
 {
     const struct evidence_options o = {.now_s = 1795000000, .allow_simulated = true};
@@ -31,6 +42,7 @@ static void try(struct bytes in)
     struct snp_report r;
     struct facts f;
     struct err e = {0};
+    size_t explained = 0;
 
     if (snp_report_parse(in, &r, &e)) {
         if (in.n != SNP_REPORT_SIZE || r.version < 2 || r.version > 5 ||
@@ -39,6 +51,8 @@ static void try(struct bytes in)
     } else if (e.reason[0] == '\0' || e.code == ERR_NONE) {
         abort();
     }
+    if (evidence_explain(in, count, &explained, NULL) && explained != in.n)
+        abort();
     /* without certificates nothing is ever proved */
     e = (struct err){0};
     if (evidence_verify(&input, &o, &f, &e) || e.reason[0] == '\0')

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "attest/evidence.h"
+#include "attest/explain.h"
 #include "attest/sim/sim.h"
 #include "attest/snp_files.h"
 #include "attest/snp_report.h"
@@ -346,6 +347,63 @@ static void formats_are_told_by_shape(void **state)
     assert_refused(&in, "evidence.too-large");
 }
 
+struct walk {
+    size_t next;
+    unsigned n;
+    char tcb[160], family[160], version[144];
+};
+
+static void walk_field(const struct explained *x, void *data)
+{
+    struct walk *w = data;
+
+    assert_int_equal(x->offset, w->next); /* no gap, no overlap */
+    assert_true(x->size > 0 && x->value[0] != '\0' && x->meaning[0] != '\0');
+    if (strcmp(x->field, "REPORTED_TCB") == 0)
+        memcpy(w->tcb, x->says, sizeof w->tcb);
+    if (strcmp(x->field, "CPUID_FAM_ID") == 0)
+        memcpy(w->family, x->says, sizeof w->family);
+    if (strcmp(x->field, "CURRENT_VERSION") == 0)
+        memcpy(w->version, x->value, sizeof w->version);
+    w->next += x->size;
+    w->n++;
+}
+
+static void every_byte_is_explained(void **state)
+{
+    static const struct {
+        const char *platform, *tcb, *family, *version;
+    } rows[] = {
+        {"generation=milan,version=2", "bootloader 0x04, tee 0x00, snp 0x18, microcode 0xdb", "",
+         "1.55.29"},
+        {"generation=genoa", "bootloader 0x0a, tee 0x00, snp 0x17, microcode 0x54", "genoa",
+         "1.55.40"},
+        {"generation=siena,version=4", "bootloader 0x0a, tee 0x00, snp 0x1b, microcode 0x1b",
+         "bergamo, siena", "1.55.49"},
+        {"generation=turin", "fmc 0x01, bootloader 0x01, tee 0x01, snp 0x04, microcode 0x51",
+         "turin", "1.55.65"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        AUTO_SIM_EVIDENCE struct sim_evidence s = {0};
+        struct walk w = {0};
+        struct err e = {0};
+
+        make(rows[i].platform, &s);
+        assert_true(evidence_explain(buf_bytes(&s.evidence), walk_field, &w, &e));
+        assert_int_equal(w.next, SNP_REPORT_SIZE);
+        assert_string_equal(w.tcb, rows[i].tcb);
+        assert_string_equal(w.family, rows[i].family);
+        assert_string_equal(w.version, rows[i].version);
+        s.evidence.p[0] = 6;
+        w.n = 0;
+        assert_false(evidence_explain(buf_bytes(&s.evidence), walk_field, &w, &e));
+        assert_string_equal(e.reason, "evidence.unknown-format");
+        assert_int_equal(w.n, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +415,7 @@ int main(void)
         cmocka_unit_test(certificates_come_in_a_table),
         cmocka_unit_test(tcbs_have_two_layouts),
         cmocka_unit_test(formats_are_told_by_shape),
+        cmocka_unit_test(every_byte_is_explained),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
