@@ -1,4 +1,4 @@
-/* lint, explain, completion, help, version: what needs no cluster. */
+/* lint, explain, schema, completion, help, version: what needs no cluster. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +7,7 @@
 #include "cli/rows.h"
 #include "config/catalog.h"
 #include "config/check.h"
+#include "config/json_schema.h"
 #include "config/schema.h"
 
 static bool check_these(struct cli *c, const char *file, Bailey__V1__Object **objects, size_t n,
@@ -157,6 +158,16 @@ enum exit_code cmd_explain(struct cli *c)
         for (size_t i = 0; i < m->n; i++)
             field_line(&m->fields[i], &out);
     }
+    output_put(&c->out, &out);
+    return EXIT_OK;
+}
+
+enum exit_code cmd_schema(struct cli *c)
+{
+    AUTO_BUF struct buf out = {0};
+
+    json_schema(&out);
+    buf_putc(&out, '\n');
     output_put(&c->out, &out);
     return EXIT_OK;
 }

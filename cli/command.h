@@ -140,6 +140,7 @@ enum exit_code cmd_token_create(struct cli *c);
 enum exit_code cmd_evidence_verify(struct cli *c);
 enum exit_code cmd_lint(struct cli *c);
 enum exit_code cmd_explain(struct cli *c);
+enum exit_code cmd_schema(struct cli *c);
 enum exit_code cmd_completion(struct cli *c);
 enum exit_code cmd_help(struct cli *c);
 enum exit_code cmd_version(struct cli *c);

@@ -95,6 +95,8 @@ const struct command command_table[] = {
     {"explain", "KIND[.FIELD...]", "what a field means and may hold",
      "  bailey explain workload\n  bailey explain workload.spec.trust.accept\n", 1, 1, 0,
      "workload node keep event", cmd_explain},
+    {"schema", "", "the JSON Schema of what YAML files may hold, for editors",
+     "  bailey schema > bailey.schema.json\n", 0, 0, 0, NULL, cmd_schema},
     {"completion", "bash", "a completion script for the shell",
      "  source <(bailey completion bash)\n", 1, 1, 0, "bash", cmd_completion},
     {"help", "[COMMAND]", "show help", NULL, 0, 2, 0, "COMMAND", cmd_help},

@@ -23,7 +23,7 @@ _bailey()
     --report-data) return ;;
   esac
   case $cmd in
-    '') words='apply get describe delete why logs events wait status token evidence lint explain completion help version' ;;
+    '') words='apply get describe delete why logs events wait status token evidence lint explain schema completion help version' ;;
     'apply') opts='--help --output --color --context --timeout --namespace --file --dry-run ' words='' files=0 ;;
     'get') opts='--help --output --color --context --timeout --namespace --all-namespaces --selector --watch --all --node --workload --no-titles ' words='workloads nodes keeps events' files=0 ;;
     'describe') opts='--help --output --color --context --timeout --namespace ' words='workloads nodes keeps events' files=0 ;;
@@ -39,8 +39,9 @@ _bailey()
     'evidence') words='verify' ;;
     'lint') opts='--help --output --color --context --timeout ' words='' files=1 ;;
     'explain') opts='--help --output --color --context --timeout ' words='workload node keep event' files=0 ;;
+    'schema') opts='--help --output --color --context --timeout ' words='' files=0 ;;
     'completion') opts='--help --output --color --context --timeout ' words='bash' files=0 ;;
-    'help') opts='--help --output --color --context --timeout ' words='apply get describe delete why logs events wait status token evidence lint explain completion help version' files=0 ;;
+    'help') opts='--help --output --color --context --timeout ' words='apply get describe delete why logs events wait status token evidence lint explain schema completion help version' files=0 ;;
     'version') opts='--help --output --color --context --timeout ' words='' files=0 ;;
   esac
   if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "$opts" -- "$cur"))
