@@ -70,6 +70,7 @@ static void world_fini(struct world *w)
         (void)waitpid(w->loader, NULL, 0);
     }
     (void)close(w->dir_fd);
+    limits_sweep(w->uid);
     arena_fini(&w->arena);
     (void)snprintf(command, sizeof command, "rm -rf '%s'", w->dir);
     assert_int_equal(system(command), 0);
@@ -352,7 +353,7 @@ static void test_no_keep_without_loader(void **state)
     for (int i = 0; i < 100 && kill(inner, 0) == 0; i++)
         nap(20);
     assert_int_not_equal(kill(inner, 0), 0);
-    limits_sweep(w.uid);
+
     world_fini(&w);
 }
 
