@@ -116,6 +116,37 @@ static void test_time_range(void **state)
     assert_false(time_range_parse(">2025-05-14 <2025-05-14", &r, NULL));
 }
 
+/* Whatever the text: no crash, and what parses can be satisfied. */
+static void test_any_text(void **state)
+{
+    static const char letters[] = ">=<!=., 0123456789x-TZ:a";
+    struct prng r;
+    size_t parsed = 0;
+
+    (void)state;
+    prng_seed(&r, 3);
+    for (int round = 0; round < 200000; round++) {
+        char text[24];
+        size_t n = prng_below(&r, sizeof text);
+        struct version_range v;
+        struct number_range u;
+        struct time_range t;
+
+        for (size_t i = 0; i < n; i++)
+            text[i] = letters[prng_below(&r, sizeof letters - 1)];
+        text[n] = '\0';
+        if (version_range_parse(text, &v, NULL)) {
+            parsed++;
+            assert_in_range(v.n, 1, RANGE_BOUNDS);
+        }
+        if (number_range_parse(text, &u, NULL))
+            assert_in_range(u.n, 1, RANGE_BOUNDS);
+        if (time_range_parse(text, &t, NULL))
+            assert_in_range(t.n, 1, RANGE_BOUNDS);
+    }
+    assert_true(parsed > 100);
+}
+
 static void put(struct fact_words *w, const char *s)
 {
     (void)snprintf(w->word[w->n++], FACT_WORD, "%s", s);
@@ -312,7 +343,7 @@ int main(void)
         cmocka_unit_test(test_number_range),   cmocka_unit_test(test_time_range),
         cmocka_unit_test(test_conditions),     cmocka_unit_test(test_simulated),
         cmocka_unit_test(test_order_of_power), cmocka_unit_test(test_seal),
-        cmocka_unit_test(test_candidates),
+        cmocka_unit_test(test_candidates),     cmocka_unit_test(test_any_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
