@@ -353,8 +353,10 @@ void api_delete(struct rpc_call *call, const ProtobufCMessage *base, void *user)
                      r->name);
     if (ok && n != NULL)
         out.object = (Bailey__V1__Object *)proto_copy(&view_object(st, &n->object, &a)->base, &a);
-    if (ok)
-        ok = w != NULL ? delete_workload(st, w, who) : delete_node(st, n, who, &e);
+    if (ok && w != NULL)
+        ok = delete_workload(st, w, who);
+    else if (ok && n != NULL)
+        ok = delete_node(st, n, who, &e);
     if (!ok) {
         rpc_fail(call, &e);
         return;
