@@ -44,8 +44,13 @@ static grpc_arg number(const char *key, int64_t v)
     return a;
 }
 
-static grpc_server *core_new(const struct rpc_limits *m)
+/* Strangers may knock, but neither stay nor come in thousands. */
+#define ANONYMOUS_CALLS 1024u
+#define ANONYMOUS_AGE_MS 60000
+
+static grpc_server *core_new(const struct rpc_limits *m, bool anonymous)
 {
+    int64_t age_ms = anonymous ? ANONYMOUS_AGE_MS : m->max_connection_age_ms;
     grpc_arg args[] = {
         number(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, (int64_t)m->max_message_bytes),
         number(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, (int64_t)m->max_message_bytes),
@@ -58,12 +63,12 @@ static grpc_server *core_new(const struct rpc_limits *m)
         number(GRPC_ARG_ALLOW_REUSEPORT, 0), /* two servers on one port would share its clients */
         /* a compressed message could grow beyond every limit */
         number(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1),
-        number(GRPC_ARG_MAX_CONNECTION_AGE_MS, m->max_connection_age_ms),
+        number(GRPC_ARG_MAX_CONNECTION_AGE_MS, age_ms),
         number(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, 10000),
     };
     grpc_channel_args list = {sizeof args / sizeof *args, args};
 
-    if (m->max_connection_age_ms == 0)
+    if (age_ms == 0)
         list.num_args -= 2;
     return grpc_server_create(&list, NULL);
 }
@@ -74,6 +79,7 @@ bool rpc_server_listen(struct rpc_server *s, const struct rpc_listener *listener
     struct rpc_port *p = &s->ports[s->n_ports];
     grpc_server_credentials *creds;
     struct rpc_tls_file *tls = NULL;
+    bool anonymous;
     int bound;
 
     if (s->n_ports == RPC_LISTENERS || s->started)
@@ -85,13 +91,17 @@ bool rpc_server_listen(struct rpc_server *s, const struct rpc_listener *listener
     } else {
         creds = grpc_insecure_server_credentials_create();
     }
+    anonymous = tls != NULL && listener->client_cert == RPC_CLIENT_CERT_NONE;
     /* the port counts from here on: its core server ends with the others */
     *p = (struct rpc_port){.server = s,
-                           .core = core_new(&s->limits),
+                           .core = core_new(&s->limits, anonymous),
                            .tls = tls,
                            .authorize = listener->authorize,
                            .user = listener->user,
                            .index = s->n_ports};
+    p->max_calls = s->limits.max_calls;
+    if (anonymous && p->max_calls > ANONYMOUS_CALLS)
+        p->max_calls = ANONYMOUS_CALLS;
     s->n_ports++;
     s->ports_running++;
     grpc_server_register_completion_queue(p->core, s->loop->queue, NULL);

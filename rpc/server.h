@@ -16,13 +16,15 @@ struct rpc_limits {                  /* 0: the default */
     size_t max_message_bytes;        /* on the wire, each way; 4 MiB */
     size_t max_arena_bytes;          /* what one message, and rpc_call_arena(), may take; 32 MiB */
     unsigned max_connection_streams; /* calls at once on one connection; 256 */
-    unsigned max_calls;              /* calls at once in all; further ones get ERR_LIMIT; 65536 */
+    unsigned max_calls;              /* calls at once on one listener; further ones get ERR_LIMIT;
+                                        65536, but 1024 where no client certificate is asked for */
     int64_t keepalive_ms;            /* probe a silent connection after this; 30 s */
     int64_t keepalive_timeout_ms;    /* and drop it when nothing comes back; 15 s */
     int64_t handshake_timeout_ms;    /* a TLS handshake may take this long; 120 s: in a storm of
                                         reconnects every one must be allowed to end */
     int64_t max_connection_age_ms; /* then the client must connect anew (so that an old certificate
-                                      is not honoured for ever); jittered 10 %; 0: never */
+                                      is not honoured for ever); jittered 10 %; 0: never, but 60 s
+                                      where no client certificate is asked for */
 };
 
 struct rpc_method {

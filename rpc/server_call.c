@@ -13,6 +13,7 @@ static void call_ended(struct rpc_call *c)
         if (c->next_live != NULL)
             c->next_live->at_live = c->at_live;
         s->n_live--;
+        c->armed->port->n_live--;
     }
     s->n_calls--;
     rpc_server_settle(s);
@@ -112,9 +113,8 @@ static bool admit(struct rpc_call *c, const struct rpc_port *p, const struct rpc
     if (s->stopping)
         return err_set(e, ERR_UNAVAIL, "rpc.stopping", "the server is stopping"),
                err_mend(e, "try again");
-    if (s->n_live > s->limits.max_calls)
-        return err_set(e, ERR_LIMIT, "rpc.calls", "more than %u calls at once",
-                       s->limits.max_calls),
+    if (p->n_live > p->max_calls)
+        return err_set(e, ERR_LIMIT, "rpc.calls", "more than %u calls at once", p->max_calls),
                err_mend(e, "try again later");
     if (p->authorize == NULL || p->authorize(c, &entry->m, p->user, e))
         return true;
@@ -189,6 +189,7 @@ static void arrived(struct rpc_op *op, bool ok)
     c->at_live = &s->live;
     s->live = c;
     s->n_live++;
+    armed->port->n_live++;
     c->arena_limit = s->limits.max_arena_bytes;
     arena_init(&c->arena, c->arena_limit);
     c->path = entry == NULL ? "" : entry->path;

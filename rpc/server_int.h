@@ -30,7 +30,8 @@ struct rpc_port {
     struct rpc_tls_file *tls; /* NULL: plain */
     rpc_authorize authorize;
     void *user;
-    unsigned index;
+    unsigned index, max_calls;
+    size_t n_live;
     struct rpc_armed *armed; /* the entries, then the one for unknown paths */
     struct rpc_op op_stopped;
 };

@@ -1,6 +1,8 @@
 """Calls the interop server with Python's gRPC, knowing nothing but what reflection tells.
 
 Usage: client.py SERVER_PROGRAM. Exit status 77: skipped, a module is missing."""
+import socket
+import ssl
 import subprocess
 import sys
 
@@ -171,6 +173,42 @@ def check_unary(c):
     expect(grpc.StatusCode.INVALID_ARGUMENT, lambda: call(b"\x0a\x05ab", timeout=10))
 
 
+def check_gzip(c):
+    """A compressed message could grow beyond every limit: refused."""
+    call = c.channel.unary_unary("/bailey.v1.Operator/Get", identity, identity)
+    expect(grpc.StatusCode.UNIMPLEMENTED,
+           lambda: call(field(1, b"echo") + field(3, b"x" * 4000), timeout=10,
+                        compression=grpc.Compression.Gzip))
+
+
+def handshake(port, directory, version, ciphers=None):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(f"{directory}/ca.pem")
+    context.load_cert_chain(f"{directory}/node.pem", f"{directory}/node.key")
+    context.set_alpn_protocols(["h2"])
+    if ciphers is not None:
+        context.set_ciphers(ciphers + ":@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = version
+    with socket.create_connection(("127.0.0.1", int(port)), 5) as raw:
+        with context.wrap_socket(raw, server_hostname="127.0.0.1") as s:
+            return s.version(), s.cipher()[0]
+
+
+def check_tls(port, directory):
+    v = ssl.TLSVersion
+    assert handshake(port, directory, v.TLSv1_3)[0] == "TLSv1.3"
+    good = handshake(port, directory, v.TLSv1_2, "ECDHE-ECDSA-AES128-GCM-SHA256")
+    assert good == ("TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256"), good
+    for version, ciphers in ((v.TLSv1_2, "ECDHE-ECDSA-AES128-SHA"),
+                             (v.TLSv1_2, "ECDHE-ECDSA-AES128-SHA256"),
+                             (v.TLSv1_1, "ALL")):
+        try:
+            got = handshake(port, directory, version, ciphers)
+        except (ssl.SSLError, ConnectionError):
+            continue
+        raise AssertionError(f"accepted {got}")
+
+
 def check_stream(port, directory):
     c = Client(port, directory, "node")
     c.learn("v1", "bailey.v1.NodeSession")
@@ -191,6 +229,8 @@ def main():
         check_reflection(c)
         check_health(c)
         check_unary(c)
+        check_gzip(c)
+        check_tls(port, directory)
         check_stream(port, directory)
         stranger = Client(port, directory, None)
         call = stranger.channel.unary_unary("/bailey.v1.Operator/Get", identity, identity)
@@ -204,7 +244,8 @@ def main():
         server.stdin.close()
         status = server.wait(timeout=30)
     assert status == 0, status
-    print("python: reflection v1 and v1alpha, health, error details, deadline, limits, streams: ok")
+    print("python: reflection v1 and v1alpha, health, error details, deadline, limits, gzip refused, "
+          "TLS versions and ciphers, streams: ok")
 
 
 main()
