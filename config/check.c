@@ -231,31 +231,56 @@ static bool has(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
     return number != 0;
 }
 
-static bool vendor_named(const Bailey__V1__Selector *s, const char *vendor)
+/* The catalog's vendors as bits; a word that belongs to none belongs to all. */
+static unsigned vendor_bits(const char *vocabulary, const char *word)
 {
-    for (size_t i = 0; i < s->n_vendor; i++) {
-        const char *word = catalog_resolve("vendor", s->vendor[i]);
+    size_t n;
+    const char *const *all = catalog_words("vendor", &n);
+    const char *vendor = strcmp(vocabulary, "vendor") == 0 ? catalog_resolve(vocabulary, word)
+                                                           : catalog_vendor(vocabulary, word);
 
-        if (word != NULL && strcmp(word, vendor) == 0)
-            return true;
-    }
-    return s->n_vendor == 0;
+    for (size_t i = 0; vendor != NULL && i < n; i++)
+        if (strcmp(all[i], vendor) == 0)
+            return 1U << i;
+    return ~0U;
 }
 
-/* A word that belongs to a vendor the selector does not name can never match. */
-static bool vendors_agree(const Bailey__V1__Selector *s, const char *vocabulary, size_t n,
-                          char *const *words, struct err *e)
+/* Narrows *left to the vendors that the words leave possible. A word of a vendor that is not among
+ * them can never match, so it is a mistake and not a rule. */
+static bool vendors_narrow(const char *vocabulary, size_t n, char *const *words, unsigned *left,
+                           struct err *e)
 {
-    for (size_t i = 0; i < n; i++) {
-        const char *vendor = catalog_vendor(vocabulary, words[i]);
+    unsigned these = 0;
 
-        if (vendor[0] != '\0' && !vendor_named(s, vendor))
+    for (size_t i = 0; i < n; i++) {
+        unsigned bits = vendor_bits(vocabulary, words[i]);
+
+        if ((bits & *left) == 0)
             return err_set(e, ERR_INPUT, "check.contradiction",
-                           "no platform can match: %s %.40s is of vendor %s", vocabulary, words[i],
-                           vendor),
-                   err_field(e, "%s[%zu]", vocabulary, i),
-                   err_mend(e, "correct the vendor, or leave it out");
+                           "%s %.40s cannot match here: it is of vendor %s", vocabulary, words[i],
+                           catalog_vendor(vocabulary, words[i])),
+                   err_mend(e, "write a selector for each vendor");
+        these |= bits;
     }
+    if (n > 0)
+        *left &= these;
+    return true;
+}
+
+static bool vendors_agree(const Bailey__V1__Selector *s, struct err *e)
+{
+    unsigned left = ~0U;
+
+    if (!vendors_narrow("vendor", s->n_vendor, s->vendor, &left, e) ||
+        !vendors_narrow("technology", s->n_technology, s->technology, &left, e) ||
+        !vendors_narrow("generation", s->n_generation, s->generation, &left, e) ||
+        !vendors_narrow("product-line", s->n_product_line, s->product_line, &left, e) ||
+        !vendors_narrow("tcb-status", s->n_tcb_status, s->tcb_status, &left, e) ||
+        !vendors_narrow("advisory", s->n_advisory, s->advisory, &left, e))
+        return false;
+    for (size_t i = 0; i < s->n_tcb; i++)
+        if (!vendors_narrow("tcb-component", 1, &s->tcb[i]->key, &left, e))
+            return false;
     return true;
 }
 
@@ -271,9 +296,7 @@ static bool selector_whole(const Bailey__V1__Selector *s, struct err *e)
     if (!any)
         return err_set(e, ERR_INPUT, "check.empty-selector", "a selector without any condition"),
                err_mend(e, "name at least one of vendor, technology, generation, ...");
-    return vendors_agree(s, "technology", s->n_technology, s->technology, e) &&
-           vendors_agree(s, "generation", s->n_generation, s->generation, e) &&
-           vendors_agree(s, "product-line", s->n_product_line, s->product_line, e);
+    return vendors_agree(s, e);
 }
 
 static bool artifact_whole(const Bailey__V1__Artifact *a, struct err *e)
