@@ -94,6 +94,8 @@ struct keep_spec {
 /* Adds or replaces by id. More than the node's capacity is taken as it is (facts outrank plans):
  * the node then has no room for more. ERR_MISSING for an unknown node. */
 NODISCARD bool fleet_keep_put(struct fleet *f, const struct keep_spec *spec, struct err *e);
+/* Marks it as ending, or as staying after all; false: there is none. */
+bool fleet_keep_ending(struct fleet *f, uint64_t id, bool ending);
 bool fleet_keep_remove(struct fleet *f, uint64_t id); /* false: there was none */
 bool fleet_keep_get(const struct fleet *f, uint64_t id, struct keep_spec *out);
 size_t fleet_keep_count(const struct fleet *f);

@@ -136,6 +136,16 @@ bool fleet_keep_remove(struct fleet *f, uint64_t id)
     return true;
 }
 
+bool fleet_keep_ending(struct fleet *f, uint64_t id, bool ending)
+{
+    uint32_t i = u64_map_get(&f->keep_by_id, id);
+
+    if (i == KEEP_NONE)
+        return false;
+    f->keeps.v[i].ending = ending;
+    return true;
+}
+
 void keeps_forget_node(struct fleet *f, uint32_t node)
 {
     while (fleet_node(f, node)->first_keep != KEEP_NONE)

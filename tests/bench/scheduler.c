@@ -66,6 +66,8 @@ struct numbers {
     uint32_t nodes;
     double index_s[ROUNDS], scan_s[ROUNDS], wall_s[ROUNDS]; /* decisions a second */
     double p50_ns, p99_ns, max_ns;
+    double find_ms, evacuate_ms;
+    uint64_t moved, unmoved;
     double bytes_node, bytes_keep, build_s;
     uint64_t decisions, checked, unplaceable, wrong;
 };
@@ -382,6 +384,52 @@ static void latency(struct bench *b, struct numbers *out)
     free(v);
 }
 
+/* One generation is revoked: finds the keeps on it and decides where each of them goes instead. */
+static void evacuate(struct bench *b, struct numbers *out)
+{
+    static const struct spread spread[2] = {{"generation", 1}, {"node", 1}};
+    const char *gone = generations[3];
+    struct rule rule = {{.generation = {&gone, 1}}, "revocation"};
+    struct rule_list revoked = {.v = &rule, .n = 1};
+    uint64_t *ids = must(calloc(fleet_keep_count(b->f), sizeof *ids));
+    double from = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    size_t n = 0;
+
+    rule_list_seal(&revoked);
+    for (uint32_t c = 0; c < fleet_class_limit(b->f); c++) {
+        const struct facts *facts = fleet_class_facts(b->f, c);
+        struct keep_spec k;
+
+        if (facts == NULL || rules_refusing(&revoked, facts, SIMULATED_NEVER, NULL) == NULL)
+            continue;
+        for (uint32_t i = NODE_NONE; (i = fleet_class_next(b->f, c, i)) != NODE_NONE;)
+            for (uint32_t at = KEEP_NONE; fleet_node_keep(b->f, i, &at, &k);)
+                ids[n++] = k.id;
+    }
+    out->find_ms = (seconds(CLOCK_PROCESS_CPUTIME_ID) - from) * 1e3;
+    for (unsigned i = 0; i < RULES; i++)
+        b->set[i].rules.cluster = revoked;
+    for (size_t i = 0; i < n; i++) {
+        struct keep_spec k;
+        struct decision v = {.keep = ++b->ids};
+        struct demand d = {.spread = spread, .spread_n = 2};
+        struct placing p;
+
+        (void)fleet_keep_get(b->f, ids[i], &k);
+        (void)fleet_keep_ending(b->f, ids[i], true);
+        d.workload = k.workload;
+        d.need = k.need;
+        d.rules = &b->set[(k.workload - 1) % RULES].rules;
+        if (!place(b->f, &d, NOW_MS, &v, 1, &p, NULL))
+            exit(1);
+        out->unmoved += p.pending;
+        b->wrong += v.node != NODE_NONE && b->b.generation[v.node] == 3;
+    }
+    out->evacuate_ms = (seconds(CLOCK_PROCESS_CPUTIME_ID) - from) * 1e3;
+    out->moved = n - out->unmoved;
+    free(ids);
+}
+
 static void measure(uint32_t nodes, double budget_s, struct numbers *out)
 {
     struct bench b;
@@ -403,6 +451,7 @@ static void measure(uint32_t nodes, double budget_s, struct numbers *out)
     latency(&b, out);
     for (size_t i = 0; i < CHECKS / REPLICAS; i++)
         decide(&b, true);
+    evacuate(&b, out);
     out->checked = b.checked;
     out->unplaceable = b.unplaceable;
     out->wrong = b.wrong;
@@ -471,6 +520,14 @@ static void put_numbers(struct json *j, const struct numbers *n)
     json_double(j, n->bytes_keep);
     json_key(j, "buildCpuSeconds");
     json_double(j, n->build_s);
+    json_key(j, "evacuateFindMs");
+    json_double(j, n->find_ms);
+    json_key(j, "evacuateMs");
+    json_double(j, n->evacuate_ms);
+    json_key(j, "evacuateMoved");
+    json_uint(j, n->moved);
+    json_key(j, "evacuateUnmoved");
+    json_uint(j, n->unmoved);
     json_key(j, "checked");
     json_uint(j, n->checked);
     json_key(j, "wrong");
@@ -484,10 +541,11 @@ static void print_numbers(const struct numbers *n)
 {
     printf("%8u nodes: index %10.0f/s (%.0f ns), full scan %10.0f/s; p50 %.0f p99 %.0f max %.0f ns;"
            " %.0f B/node %.0f B/keep; built in %.2f s; %" PRIu64 " checked, %" PRIu64
-           " wrong, %" PRIu64 " unplaceable\n",
+           " wrong, %" PRIu64 " unplaceable; one generation of 12 evacuated in %.1f ms: %" PRIu64
+           " keeps, %" PRIu64 " without a place\n",
            n->nodes, median(n->index_s, ROUNDS), 1e9 / median(n->index_s, ROUNDS),
            median(n->scan_s, ROUNDS), n->p50_ns, n->p99_ns, n->max_ns, n->bytes_node, n->bytes_keep,
-           n->build_s, n->checked, n->wrong, n->unplaceable);
+           n->build_s, n->checked, n->wrong, n->unplaceable, n->evacuate_ms, n->moved, n->unmoved);
 }
 
 int main(int argc, char **argv)
