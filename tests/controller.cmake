@@ -3,3 +3,6 @@ bailey_unit(test_session_wire LINK controller attest_sim TIMEOUT 120)
 target_compile_definitions(test_session_wire PRIVATE
   CONTROLLER="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/bailey-controller")
 add_dependencies(test_session_wire bailey-controller)
+bailey_unit(test_store LINK controller)
+bailey_unit(test_session LINK controller)
+bailey_unit(test_ca LINK controller)
