@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/loader/keep.h"
 #include "base/log.h"
@@ -44,6 +45,7 @@ int main(int argc, char **argv)
     }
     if (o.dir == NULL || o.artifact == NULL || optind != argc)
         return (void)fputs(usage, stderr), 2;
+    (void)close_range(3, ~0u, 0); /* what the agent has open is no business of a keep */
     log_init("loader", level, LOG_AUTO);
     if (!keep_run(&o, &e)) {
         log_error("keep not started", LOG_ERR(&e));

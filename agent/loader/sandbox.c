@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,10 +141,13 @@ static void child_run(const struct child *c, const struct limits *l)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != c->parent || !limits_enter(l))
         _exit(125);
-    if (dup2(open("/dev/null", O_RDONLY), 0) < 0 || dup2(c->out, 1) < 0 || dup2(c->err, 2) < 0 ||
-        dup2(c->args, ARGS_FD) < 0 || dup2(c->info, INFO_FD) < 0 ||
+    if (dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), 0) < 0 || dup2(c->out, 1) < 0 ||
+        dup2(c->err, 2) < 0 || dup2(c->args, ARGS_FD) < 0 || dup2(c->info, INFO_FD) < 0 ||
         dup2(c->seccomp, SECCOMP_FD) < 0)
         _exit(125);
+    /* nothing else that whoever started us may have left open */
+    (void)close_range(3, ARGS_FD - 1, CLOSE_RANGE_CLOEXEC);
+    (void)close_range(SECCOMP_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC);
     execvp(c->argv[0], c->argv);
     _exit(127);
 }

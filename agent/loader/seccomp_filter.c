@@ -115,7 +115,7 @@ bool seccomp_filter(int *out, struct err *e)
         rc = seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     if (rc == 0)
         rc = deny_arguments(f);
-    fd = rc == 0 ? memfd_create("seccomp", 0) : -1;
+    fd = rc == 0 ? memfd_create("seccomp", MFD_CLOEXEC) : -1;
     if (rc == 0 && fd >= 0)
         rc = seccomp_export_bpf(f, fd);
     if (f != NULL)

@@ -226,6 +226,7 @@ static void test_walls(void **state)
                    "cat /etc/shadow || echo no-shadow; touch /usr/x || echo no-write;"
                    "unshare -U true || echo no-unshare; mount -t tmpfs x /tmp || echo no-mount;"
                    "ls /sys/class/net 2>/dev/null; cat /proc/net/dev | grep -c : ; echo $0;"
+                   "ls /proc/self/fd | tr '\\n' ' '; echo fds;"
                    "test -e /home -o -e /root -o -e /work || echo no-home; env");
     assert_true(log_has(&w, " o 65534\n"));
     assert_true(log_has(&w, "CapEff:\t0000000000000000\n"));
@@ -236,7 +237,8 @@ static void test_walls(void **state)
     assert_true(log_has(&w, "no-unshare\n"));
     assert_true(log_has(&w, "no-mount\n"));
     assert_true(log_has(&w, "no-home\n"));
-    assert_true(log_has(&w, " o 1\n")); /* the loopback only */
+    assert_true(log_has(&w, " o 0 1 2 3 fds\n")); /* 3 is ls's own */
+    assert_true(log_has(&w, " o 1\n"));           /* the loopback only */
     assert_true(log_has(&w, "BAILEY_KEEP=test-0\n"));
     world_fini(&w);
 }
