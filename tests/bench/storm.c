@@ -1,9 +1,11 @@
 /* A restart storm: N clients with a TLS connection and a stream each lose their server at once, and
- * it is back at once. How long until all are back, and how many attempts failed on the way?
+ * it is back at once. How long until all are back, and how many streams failed on the way?
  *
  * storm [--clients N] [--connect-timeout MS] [--backoff MS] [--spread MS] [--plain] [--json]
  * spread: each client waits a random part of this before it opens its stream again, as agents do.
- * The clients run on the same machine as the server and take the larger part of its CPU. */
+ * Streams wait for their connection (wait_for_ready): attempts to connect that the core repeats do
+ * not count as failed. The clients run on the same machine as the server and take the larger part
+ * of its CPU. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +64,7 @@ static void on_closed(struct rpc_call *c, bool cancelled, void *user)
     if (a->up)
         storm.up--;
     else
-        storm.failed++; /* an attempt that never came up */
+        storm.failed++; /* it never came up */
     a->up = false;
     if (!storm.ending)
         (void)uv_timer_start(&a->again, again, prng_below(&storm.rand, storm.spread_ms + 1), 0);
@@ -102,7 +104,7 @@ static double wait_up(uv_loop_t *uv, size_t want, bool down, double limit_s, con
         took = (double)(uv_hrtime() - begun) / 1e9;
         if (uv_hrtime() - line > 1000000000) {
             line = uv_hrtime();
-            (void)fprintf(stderr, "%-12s %5.1f s: %5zu up, %zu attempts failed\n", what, took,
+            (void)fprintf(stderr, "%-12s %5.1f s: %5zu up, %zu streams failed\n", what, took,
                           storm.up, storm.failed);
         }
     }
@@ -149,7 +151,7 @@ static void report(int argc, char **argv, double first, double lost, double back
 
     (void)fprintf(stderr,
                   "%zu clients: first up in %.1f s; all lost after %.1f s; all back %.1f s after "
-                  "the restart; %zu attempts failed; server %.2f ms CPU, %ld KiB a client\n",
+                  "the restart; %zu streams failed; server %.2f ms CPU, %ld KiB a client\n",
                   storm.n, first, lost, back, storm.failed,
                   (double)bench_cpu_ns(server) / 1e6 / (double)storm.n,
                   bench_rss_kib(server->pid) / (long)storm.n);
@@ -159,7 +161,7 @@ static void report(int argc, char **argv, double first, double lost, double back
     json_key(&j, "spread_ms"), json_uint(&j, storm.spread_ms);
     json_key(&j, "first_s"), json_double(&j, first);
     json_key(&j, "all_back_s"), json_double(&j, back); /* -1: never */
-    json_key(&j, "failed_attempts"), json_uint(&j, storm.failed);
+    json_key(&j, "failed_streams"), json_uint(&j, storm.failed);
     json_key(&j, "server_cpu_ms_per_client");
     json_double(&j, (double)bench_cpu_ns(server) / 1e6 / (double)storm.n);
     json_object_end(&j);
