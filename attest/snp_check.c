@@ -438,8 +438,10 @@ static void facts_fill(const struct snp_case *c, struct facts *f)
     versions_fill(c, f);
     findings_fill(c, f);
     if (!chip_masked(r)) {
-        /* Turin's ids are 8 bytes in a field of 64 */
-        f->platform_id_n = c->layout->at[SNP_FMC] >= 0 ? 8 : SNP_CHIP_ID_SIZE;
+        /* as long as certified; a VLEK says nothing of chips, and Turin's ids have 8 bytes of 64 */
+        f->platform_id_n = c->leaf.hwid_n != 0           ? (unsigned)c->leaf.hwid_n
+                           : c->layout->at[SNP_FMC] >= 0 ? 8
+                                                         : SNP_CHIP_ID_SIZE;
         memcpy(f->platform_id, r->chip_id, f->platform_id_n);
         str_copy(f->platform_id_source, FACT_SOURCE, "REPORT.CHIP_ID");
     }
