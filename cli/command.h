@@ -138,6 +138,7 @@ enum exit_code cmd_wait(struct cli *c);
 enum exit_code cmd_status(struct cli *c);
 enum exit_code cmd_token_create(struct cli *c);
 enum exit_code cmd_evidence_verify(struct cli *c);
+enum exit_code cmd_evidence_explain(struct cli *c);
 enum exit_code cmd_lint(struct cli *c);
 enum exit_code cmd_explain(struct cli *c);
 enum exit_code cmd_schema(struct cli *c);

@@ -90,6 +90,12 @@ const struct command command_table[] = {
      "  bailey evidence verify ./snp-genoa --at 2026-11-23T12:00:00Z -o json\n",
      1, 1, OPT(AT) | OPT(REPORT_DATA) | OPT(ALLOW_SIMULATED) | OPT(ALLOW_DEBUG) | OPT(LENIENT),
      "FILE", cmd_evidence_verify},
+    {"evidence explain", "PATH", "what stands in evidence, field by field",
+     "Judges nothing: forged evidence is explained as well. PATH is an SEV-SNP report, or a "
+     "folder\n"
+     "with report.bin; -o wide adds the reason that a wrong field is refused with.\n\n"
+     "  bailey evidence explain ./snp-genoa/report.bin -o wide\n",
+     1, 1, 0, "FILE", cmd_evidence_explain},
     {"lint", "FILE...", "check YAML files without a cluster", NULL, 1, ARGS_OPERANDS, 0, "FILE",
      cmd_lint},
     {"explain", "KIND[.FIELD...]", "what a field means and may hold",
