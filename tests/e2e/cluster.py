@@ -195,11 +195,21 @@ class Cluster:
                 self.wait_deleted(m)
         except (AssertionError, ValueError, OSError):
             pass  # the test said what matters already
-        for node in self.nodes.values():
-            node.end()
-        if self.controller:
-            self.controller.end()
+        wrong = [self.ended_badly(n, p) for n, p in self.nodes.items()]
+        wrong.append(self.ended_badly("controller", self.controller))
         shutil.rmtree(self.dir, ignore_errors=True)
+        if any(wrong):
+            raise AssertionError("\n".join(w for w in wrong if w))
+
+    def ended_badly(self, name, process):
+        """Ends a program; says what was wrong with its end, if anything: it was killed or failed by
+        itself, or a sanitizer complained."""
+        ended_before = process.popen.poll()
+        code = process.end()
+        log = process.tail()
+        if "Sanitizer" in log or "runtime error:" in log or (ended_before is None and code != 0):
+            return f"-- {name} ended with {code}\n{log}"
+        return ""
 
     def wait_deleted(self, metadata):
         self.run("wait", "workload/" + metadata["name"], "-n", metadata.get("namespace", "default"),
