@@ -159,7 +159,7 @@ void rpc_client_free(struct rpc_client *cl)
 
 bool rpc_client_reload_tls(struct rpc_client *cl, struct err *e)
 {
-    struct rpc_channel *fresh;
+    struct rpc_channel *fresh = NULL;
 
     if (!channel_new(&cl->o, &fresh, e))
         return false;

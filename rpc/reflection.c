@@ -158,23 +158,34 @@ static const struct file *by_symbol(const struct rpc_reflection *x, const char *
     return NULL;
 }
 
-/* The file that extends `type` with this number; number 0: collects all numbers. */
+/* Whether a field of the file extends `type`. */
+static bool extends(const Google__Protobuf__FieldDescriptorProto *f, const char *type)
+{
+    return strcmp(f->extendee[0] == '.' ? f->extendee + 1 : f->extendee, type) == 0;
+}
+
+/* The file that extends `type` with this number. */
 static const struct file *by_extension(const struct rpc_reflection *x, const char *type,
-                                       int32_t number, int32_t *all, size_t *n)
+                                       int32_t number)
 {
     for (size_t i = 0; i < x->n; i++)
-        for (size_t k = 0; k < x->files[i].d->n_extension; k++) {
-            const Google__Protobuf__FieldDescriptorProto *f = x->files[i].d->extension[k];
-            const char *extendee = f->extendee[0] == '.' ? f->extendee + 1 : f->extendee;
-
-            if (strcmp(extendee, type) != 0)
-                continue;
-            if (f->number == number)
+        for (size_t k = 0; k < x->files[i].d->n_extension; k++)
+            if (x->files[i].d->extension[k]->number == number &&
+                extends(x->files[i].d->extension[k], type))
                 return &x->files[i];
-            if (number == 0 && *n < FILES_MAX)
-                all[(*n)++] = f->number;
-        }
     return NULL;
+}
+
+/* The numbers of all fields that extend `type`; at most FILES_MAX. */
+static size_t extensions(const struct rpc_reflection *x, const char *type, int32_t *numbers)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < x->n; i++)
+        for (size_t k = 0; k < x->files[i].d->n_extension && n < FILES_MAX; k++)
+            if (extends(x->files[i].d->extension[k], type))
+                numbers[n++] = x->files[i].d->extension[k]->number;
+    return n;
 }
 
 static void fail(struct rpc_call *c, response *resp, int code, const char *text)
@@ -231,7 +242,7 @@ static void send_extensions(struct rpc_call *c, const struct rpc_reflection *x, 
         GRPC__REFLECTION__V1__EXTENSION_NUMBER_RESPONSE__INIT;
     int32_t numbers[FILES_MAX];
 
-    (void)by_extension(x, type, 0, numbers, &r.n_extension_number);
+    r.n_extension_number = extensions(x, type, numbers);
     if (by_symbol(x, type) == NULL) {
         fail(c, resp, GRPC_STATUS_NOT_FOUND, "no such type");
         return;
@@ -276,7 +287,6 @@ static void on_message(struct rpc_call *c, const ProtobufCMessage *m, void *user
     const request *req = (const request *)(const void *)m;
     struct rpc_server *s = user;
     response resp = GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__INIT;
-    size_t none = 0;
 
     if (s->reflection == NULL)
         s->reflection = index_new();
@@ -296,7 +306,7 @@ static void on_message(struct rpc_call *c, const ProtobufCMessage *m, void *user
     case REQUEST(FILE_CONTAINING_EXTENSION):
         send_file(c, s->reflection, &resp,
                   by_extension(s->reflection, req->file_containing_extension->containing_type,
-                               req->file_containing_extension->extension_number, NULL, &none));
+                               req->file_containing_extension->extension_number));
         break;
     case REQUEST(ALL_EXTENSION_NUMBERS_OF_TYPE):
         send_extensions(c, s->reflection, &resp, req->all_extension_numbers_of_type);

@@ -196,7 +196,7 @@ static void arrived(struct rpc_op *op, bool ok)
     c->stream_user = entry == NULL ? NULL : entry->m.user;
     if (entry == NULL)
         c->deadline = c->details.deadline;
-    if (!admit(c, armed->port, entry, &e))
+    if (!admit(c, armed->port, entry, &e) || entry == NULL)
         refuse(c, entry, &e);
     else if (entry->m.unary != NULL)
         unary_begin(c, entry);

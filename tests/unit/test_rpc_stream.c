@@ -315,6 +315,10 @@ static void on_reflection(struct rpc_call *c, const ProtobufCMessage *m, void *u
         r->message_response_case ==
         GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_FILE_DESCRIPTOR_RESPONSE)
         x->last = (unsigned)r->file_descriptor_response->n_file_descriptor_proto;
+    else if (
+        r->message_response_case ==
+        GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ALL_EXTENSION_NUMBERS_RESPONSE)
+        x->last = (unsigned)r->all_extension_numbers_response->n_extension_number;
     else
         x->last = 1000u + (unsigned)r->error_response->error_code;
 }
@@ -328,6 +332,23 @@ static unsigned ask(struct end *x, int what, const char *text)
     req.message_request_case =
         (Grpc__Reflection__V1__ServerReflectionRequest__MessageRequestCase)what;
     req.list_services = (char *)(uintptr_t)text; /* the union's texts are one member */
+    assert_true(rpc_send(x->c, &req.base));
+    wait_messages(x, n + 1);
+    return x->last;
+}
+
+static unsigned ask_extension(struct end *x, const char *type, int32_t number)
+{
+    Grpc__Reflection__V1__ServerReflectionRequest req =
+        GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__INIT;
+    Grpc__Reflection__V1__ExtensionRequest ext = GRPC__REFLECTION__V1__EXTENSION_REQUEST__INIT;
+    unsigned n = x->messages;
+
+    ext.containing_type = (char *)(uintptr_t)type;
+    ext.extension_number = number;
+    req.message_request_case =
+        GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_EXTENSION;
+    req.file_containing_extension = &ext;
     assert_true(rpc_send(x->c, &req.base));
     wait_messages(x, n + 1);
     return x->last;
@@ -351,6 +372,11 @@ static void reflection(void **state)
     assert_int_equal(ask(&x, 4, "bailey.v1.Operato"), 1005);
     assert_int_equal(ask(&x, 4, ""), 1005);
     assert_int_equal(ask(&x, 3, "nothing.proto"), 1005);
+    assert_int_equal(ask(&x, 0, ""), 1003);
+    assert_true(ask(&x, 6, "google.protobuf.FieldOptions") >= 1);
+    assert_int_equal(ask(&x, 6, "nothing"), 1005);
+    assert_int_equal(ask_extension(&x, "google.protobuf.FieldOptions", 0), 1005);
+    assert_int_equal(ask_extension(&x, "google.protobuf.FieldOptions", 1), 1005);
     rpc_half_close(x.c);
     world_wait(&w, &x.closed);
     assert_true(x.ok);
