@@ -61,6 +61,18 @@ static void command_words(bool first_only, struct buf *out)
     }
 }
 
+/* The second words of commands that begin alike, once: at the first of them. */
+static void completion_group(const struct command *first, size_t n, struct buf *out)
+{
+    if (first != command_table && strncmp(first[-1].name, first->name, n + 1) == 0)
+        return;
+    buf_printf(out, "    '%.*s') words='", (int)n, first->name);
+    for (const struct command *c = first;
+         c->name != NULL && strncmp(c->name, first->name, n + 1) == 0; c++)
+        buf_printf(out, "%s%s", c == first ? "" : " ", c->name + n + 1);
+    buf_puts(out, "' ;;\n");
+}
+
 static void completion_case(const struct command *c, struct buf *out)
 {
     const char *space = strchr(c->name, ' ');
@@ -76,7 +88,7 @@ static void completion_case(const struct command *c, struct buf *out)
         buf_puts(out, c->complete);
     buf_printf(out, "' files=%d ;;\n", c->complete != NULL && strcmp(c->complete, "FILE") == 0);
     if (space != NULL)
-        buf_printf(out, "    '%.*s') words='%s' ;;\n", (int)(space - c->name), c->name, space + 1);
+        completion_group(c, (size_t)(space - c->name), out);
 }
 
 void completion_bash(struct buf *out)

@@ -36,9 +36,8 @@ _bailey()
     'token create') opts='--help --output --color --context --timeout --node --ttl ' words='' files=0 ;;
     'token') words='create' ;;
     'evidence verify') opts='--help --output --color --context --timeout --at --report-data --allow-simulated --allow-debug --lenient ' words='' files=1 ;;
-    'evidence') words='verify' ;;
+    'evidence') words='verify explain' ;;
     'evidence explain') opts='--help --output --color --context --timeout ' words='' files=1 ;;
-    'evidence') words='explain' ;;
     'lint') opts='--help --output --color --context --timeout ' words='' files=1 ;;
     'explain') opts='--help --output --color --context --timeout ' words='workload node keep event' files=0 ;;
     'schema') opts='--help --output --color --context --timeout ' words='' files=0 ;;
