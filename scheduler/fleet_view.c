@@ -96,7 +96,8 @@ size_t fleet_memory(const struct fleet *f)
     n += f->nodes.cap * sizeof *f->nodes.v + f->free_nodes.cap * sizeof *f->free_nodes.v;
     n += f->classes.cap * sizeof *f->classes.v + f->keeps.cap * sizeof *f->keeps.v;
     n += (f->by_name.cap + f->label_sets.cap + f->named.cap) * sizeof(struct map_slot);
-    n += (f->keep_by_id.cap + f->first_by_workload.cap + f->class_by_hash.cap) * 12;
+    n += (f->keep_by_id.cap + f->first_by_workload.cap + f->class_by_hash.cap) *
+         sizeof(struct u64_entry);
     n += f->cells.v.cap * sizeof *f->cells.v.v + f->cells.best.cap * sizeof *f->cells.best.v;
     return n;
 }

@@ -10,6 +10,7 @@
 
 struct shapes {
     struct map by_key;
+    struct buf key; /* of the demand at hand; kept for its memory */
 };
 
 static void shape_free(struct shape *s)
@@ -43,6 +44,7 @@ void shapes_free(struct shapes *s)
     if (s == NULL)
         return;
     shapes_clear(s);
+    buf_fini(&s->key);
     free(s);
 }
 
@@ -241,7 +243,7 @@ static bool shape_fill(const struct fleet *f, const struct demand *d, struct sha
     return ok;
 }
 
-static struct shape *shape_make(struct fleet *f, const struct demand *d, struct buf *key)
+static struct shape *shape_make(struct fleet *f, const struct demand *d, const struct buf *key)
 {
     AUTO(shape) struct shape *s = calloc(1, sizeof *s);
 
@@ -249,9 +251,11 @@ static struct shape *shape_make(struct fleet *f, const struct demand *d, struct 
         return NULL;
     for (size_t i = 0; i < PLACE_SPREADS; i++)
         map_init(&s->values[i], f->seed);
-    s->key = (uint8_t *)buf_steal(key, &s->key_n);
+    s->key_n = key->n;
+    s->key = malloc(key->n);
     if (s->key == NULL || !shape_fill(f, d, s))
         return NULL;
+    memcpy(s->key, key->p, key->n);
     s->revision = f->cells.revision;
     s->usable_revision = f->usable_revision - 1; /* not counted yet */
     if (!map_put(&f->shapes->by_key, (struct bytes){s->key, s->key_n}, s))
@@ -276,13 +280,17 @@ static bool register_keys(struct fleet *f, const struct demand *d, struct err *e
 
 struct shape *shape_get(struct fleet *f, const struct demand *d, struct err *e)
 {
-    AUTO_BUF struct buf key = {0};
+    struct buf *key;
     struct shape *s;
 
     if (f->shapes == NULL)
         f->shapes = calloc(1, sizeof *f->shapes);
-    put_key(&key, d);
-    if (f->shapes == NULL || !buf_ok(&key, e)) {
+    key = f->shapes == NULL ? NULL : &f->shapes->key;
+    if (key != NULL) {
+        buf_clear(key);
+        put_key(key, d);
+    }
+    if (key == NULL || !buf_ok(key, NULL)) {
         err_set(e, ERR_NOMEM, "scheduler.no-memory", "no memory for a demand");
         return NULL;
     }
@@ -290,16 +298,16 @@ struct shape *shape_get(struct fleet *f, const struct demand *d, struct err *e)
         shapes_clear(f->shapes);
     if (f->shapes->by_key.cap == 0)
         map_init(&f->shapes->by_key, f->seed);
-    s = map_get(&f->shapes->by_key, buf_bytes(&key));
+    s = map_get(&f->shapes->by_key, buf_bytes(key));
     if (s != NULL && s->revision == f->cells.revision)
         return s;
     if (s != NULL) {
-        (void)map_remove(&f->shapes->by_key, buf_bytes(&key));
+        (void)map_remove(&f->shapes->by_key, buf_bytes(key));
         shape_free(s);
     }
     if (!register_keys(f, d, e))
         return NULL;
-    s = shape_make(f, d, &key);
+    s = shape_make(f, d, key);
     if (s == NULL)
         err_set(e, ERR_NOMEM, "scheduler.no-memory", "no memory for a demand");
     return s;

@@ -8,17 +8,21 @@
 
 static size_t home(const struct u64_map *m, uint64_t key)
 {
-    uint64_t h = key ^ m->seed;
+    uint64_t h = (key >> 2) ^ m->seed;
 
     h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
     h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
-    return (size_t)(h ^ h >> 32) & (m->cap - 1);
+    return (size_t)((h ^ h >> 32) << 2 | (key & 3)) & (m->cap - 1);
+}
+
+static uint64_t key_of(const struct u64_entry *x)
+{
+    return (uint64_t)x->high << 32 | x->low;
 }
 
 void u64_map_fini(struct u64_map *m)
 {
-    free(m->keys);
-    free(m->values);
+    free(m->v);
     memset(m, 0, sizeof *m);
 }
 
@@ -27,40 +31,29 @@ static size_t find(const struct u64_map *m, uint64_t key)
 {
     size_t i = home(m, key);
 
-    while (m->values[i] != EMPTY && m->keys[i] != key)
+    while (m->v[i].value != EMPTY && key_of(&m->v[i]) != key)
         i = (i + 1) & (m->cap - 1);
     return i;
 }
 
 uint32_t u64_map_get(const struct u64_map *m, uint64_t key)
 {
-    return m->cap == 0 ? EMPTY : m->values[find(m, key)];
+    return m->cap == 0 ? EMPTY : m->v[find(m, key)].value;
 }
 
 static bool grow(struct u64_map *m)
 {
     struct u64_map bigger = {.cap = m->cap == 0 ? 16 : m->cap * 2, .n = m->n, .seed = m->seed};
 
-    bigger.keys = malloc(bigger.cap * sizeof *bigger.keys);
-    bigger.values = malloc(bigger.cap * sizeof *bigger.values);
-    if (bigger.keys == NULL || bigger.values == NULL) {
-        free(bigger.keys);
-        free(bigger.values);
+    bigger.v = malloc(bigger.cap * sizeof *bigger.v);
+    if (bigger.v == NULL)
         return false;
-    }
     for (size_t i = 0; i < bigger.cap; i++)
-        bigger.values[i] = EMPTY;
-    for (size_t i = 0; i < m->cap; i++) {
-        size_t to;
-
-        if (m->values[i] == EMPTY)
-            continue;
-        to = find(&bigger, m->keys[i]);
-        bigger.keys[to] = m->keys[i];
-        bigger.values[to] = m->values[i];
-    }
-    free(m->keys);
-    free(m->values);
+        bigger.v[i].value = EMPTY;
+    for (size_t i = 0; i < m->cap; i++)
+        if (m->v[i].value != EMPTY)
+            bigger.v[find(&bigger, key_of(&m->v[i]))] = m->v[i];
+    free(m->v);
     *m = bigger;
     return true;
 }
@@ -77,10 +70,9 @@ bool u64_map_put(struct u64_map *m, uint64_t key, uint32_t value)
     if (!u64_map_reserve(m))
         return false;
     i = find(m, key);
-    if (m->values[i] == EMPTY)
+    if (m->v[i].value == EMPTY)
         m->n++;
-    m->keys[i] = key;
-    m->values[i] = value;
+    m->v[i] = (struct u64_entry){(uint32_t)key, (uint32_t)(key >> 32), value};
     return true;
 }
 
@@ -91,15 +83,14 @@ void u64_map_remove(struct u64_map *m, uint64_t key)
     if (m->cap == 0)
         return;
     hole = find(m, key);
-    if (m->values[hole] == EMPTY)
+    if (m->v[hole].value == EMPTY)
         return;
-    for (i = (hole + 1) & mask; m->values[i] != EMPTY; i = (i + 1) & mask) {
-        if (((i - home(m, m->keys[i])) & mask) < ((i - hole) & mask))
+    for (i = (hole + 1) & mask; m->v[i].value != EMPTY; i = (i + 1) & mask) {
+        if (((i - home(m, key_of(&m->v[i]))) & mask) < ((i - hole) & mask))
             continue; /* it must not move before its home */
-        m->keys[hole] = m->keys[i];
-        m->values[hole] = m->values[i];
+        m->v[hole] = m->v[i];
         hole = i;
     }
-    m->values[hole] = EMPTY;
+    m->v[hole].value = EMPTY;
     m->n--;
 }

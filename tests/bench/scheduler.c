@@ -550,7 +550,8 @@ static void print_numbers(const struct numbers *n)
 
 int main(int argc, char **argv)
 {
-    static const uint32_t all[] = {1000, 10000, 100000, 1000000};
+    uint32_t all[] = {1000, 10000, 100000, 1000000};
+    size_t sizes_n = 4;
     AUTO_BUF struct buf text = {0};
     struct json j = {.out = &text, .pretty = true};
     bool as_json = false, quick = false;
@@ -560,7 +561,17 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         as_json = as_json || strcmp(argv[i], "--json") == 0;
         quick = quick || strcmp(argv[i], "--quick") == 0;
+        if (strcmp(argv[i], "--nodes") == 0 && i + 1 < argc) {
+            all[0] = (uint32_t)strtoul(argv[++i], NULL, 10);
+            sizes_n = all[0] >= 1000 && all[0] <= 10000000 ? 1 : 0;
+        }
     }
+    if (sizes_n == 0) {
+        fprintf(stderr, "scheduler bench: --nodes takes 1000 to 10000000\n");
+        return 2;
+    }
+    if (quick && sizes_n > 2)
+        sizes_n = 2;
     json_object(&j);
     json_key(&j, "boundary");
     json_str(&j, "decide and enter into memory, one old keep released for each new one");
@@ -574,7 +585,7 @@ int main(int argc, char **argv)
     json_double(&j, read_speed());
     json_key(&j, "sizes");
     json_array(&j);
-    for (size_t i = 0; i < (quick ? 2 : 4); i++) {
+    for (size_t i = 0; i < sizes_n; i++) {
         struct numbers n;
 
         measure(all[i], quick ? 0.02 : 0.3, &n);
