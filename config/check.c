@@ -157,6 +157,13 @@ static bool controls_check(const struct schema_field *f, const char *text, struc
 
 bool value_check(const struct schema_field *f, const char *text, struct err *e)
 {
+    bool many = f->field->label == PROTOBUF_C_LABEL_REPEATED;
+    bool ruled = f->rules->format != BAILEY__V1__FORMAT__FORMAT_UNSPECIFIED ||
+                 f->rules->vocabulary[0] != '\0';
+
+    /* a field that is empty is absent; a member of a list or map that is empty is a mistake */
+    if (text[0] == '\0' && many && ruled)
+        return err_set(e, ERR_INPUT, "check.empty", "an empty text");
     if (text[0] == '\0')
         return true;
     if (strlen(text) > TEXT_MAX)

@@ -21,7 +21,8 @@ NODISCARD bool message_check(const ProtobufCMessage *m, struct err *e);
 /* Clears every field that only the system sets (status, metadata.uid, ...), in place. */
 void object_strip(Bailey__V1__Object *o);
 
-/* One text against its field's rules; for a map, a value. Empty texts are not looked at. */
+/* One text against its field's rules; for a map, a value. The empty text is an absent field, and
+ * refused as a member of a list or map that has rules. */
 NODISCARD bool value_check(const struct schema_field *f, const char *text, struct err *e);
 
 /* A key of a map against its field's rules. */

@@ -3,6 +3,7 @@ bailey_unit(test_yaml LINK config)
 bailey_unit(test_config LINK config)
 bailey_unit(test_print LINK config)
 bailey_fuzz(fuzz_yaml LINK config)
+bailey_fuzz(fuzz_apply LINK config)
 
 # An independent reader takes what we print; 77: it is not installed.
 add_test(NAME unit/check_json

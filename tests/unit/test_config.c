@@ -190,6 +190,12 @@ static void typed_checks(void **state)
                                       *twice[] = {once, once};
     WRONG((o->workload->metadata->labels = twice, o->workload->metadata->n_labels = 2),
           o->workload->metadata->n_labels = 1, "metadata.labels");
+    char *range = kept->tcb[0]->value, *id = kept->platform_id[0];
+    WRONG(kept->vendor[0] = nothing, kept->vendor[0] = amd, "spec.trust.accept[0].vendor[0]");
+    WRONG(kept->tcb[0]->value = nothing, kept->tcb[0]->value = range,
+          "spec.trust.accept[0].tcb.microcode");
+    WRONG(kept->platform_id[0] = nothing, kept->platform_id[0] = id,
+          "spec.trust.accept[0].platformId[0]");
     WRONG(kept->because = escape, kept->because = old, "spec.trust.accept[0].because");
     char *many[1001];
     for (size_t i = 0; i < COUNT(many); i++)
