@@ -53,6 +53,13 @@ static bool apply_rules(struct yaml_reader *r, const struct yaml_node *at,
     uint64_t v = 0;
 
     if (type->type == PROTOBUF_C_TYPE_STRING) {
+        /* on the wire it would be an absent field: a condition that silently is none */
+        if (at->length == 0 && (f->rules->format != BAILEY__V1__FORMAT__FORMAT_UNSPECIFIED ||
+                                f->rules->vocabulary[0] != '\0')) {
+            (void)yaml_fail(r, at, "check.empty", "an empty text");
+            yaml_mend(r, "write a value, or leave the field out");
+            return false;
+        }
         if (value_check(f, at->text, &e))
             return true;
         (void)yaml_fail_err(r, at, &e);
