@@ -58,7 +58,20 @@ static bool check_workload(struct state *st, Bailey__V1__Workload *m, bool dry_r
     w = scratch_new(m);
     if (w == NULL)
         return err_set(e, ERR_NOMEM, "api.memory", "no memory");
-    return workload_compile(st, w, e);
+    if (!workload_compile(st, w, e))
+        return false;
+    if (w->stop_after_ms < st->options.lease_ms) {
+        char lease[DURATION_TEXT];
+
+        return err_set(e, ERR_INPUT, "workload.stop-after",
+                       "keeps would be stopped between two heartbeats"),
+               err_field(e, "spec.onDisconnect.stopAfter"),
+               err_found(e, "%s", w->msg->spec->on_disconnect->stop_after),
+               err_expected(e, "at least the lease, %s",
+                            duration_format(st->options.lease_ms, lease)),
+               err_mend(e, "raise stopAfter, or start the controller with a shorter --lease");
+    }
+    return true;
 }
 
 static bool check_object(struct state *st, Bailey__V1__Object *o, bool dry_run, struct err *e)

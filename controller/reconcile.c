@@ -12,6 +12,7 @@
 #define STALE_GRACE_MS (10 * 60 * 1000) /* past its age, before what runs there is moved */
 #define RETRY_MS 1000
 #define RETRY_MAX_MS (5 * 60 * 1000)
+#define RAN_WELL_MS (10 * 60 * 1000)
 
 struct reconciler {
     uv_timer_t timer;
@@ -90,11 +91,18 @@ static void keep_changed(struct state *st, struct keep *k)
     keep_publish(st, k);
 }
 
+/* We told it to stop; an agent may say "stopping" of its own, when the lease has run out. */
+static bool told(const struct keep *k)
+{
+    return k->msg->status->state == KEEP_STATE(stopping) &&
+           strncmp(k->msg->status->reason, "stopped:", 8) == 0;
+}
+
 static void keep_stop(struct state *st, struct keep *k, const char *why)
 {
     char text[256];
 
-    if (k->msg->status->state == KEEP_STATE(stopping))
+    if (told(k))
         return;
     snprintf(text, sizeof text, "stopped: %s", why);
     k->msg->status->state = KEEP_STATE(stopping);
@@ -415,10 +423,14 @@ void reconcile_run(struct state *st)
     set_timer(st);
 }
 
-/* A keep ended without being told to: the next try waits longer and longer. */
-static void back_off(struct state *st, struct workload *w)
+/* A keep ended without being told to: the next try waits longer and longer, unless it ran well. */
+static void back_off(struct state *st, struct workload *w, const Bailey__V1__KeepReport *r)
 {
-    int64_t wait = w->failures > 16 ? RETRY_MAX_MS : (int64_t)RETRY_MS << w->failures;
+    int64_t wait;
+
+    if (r->started_at_ms != 0 && state_wall_ms(st) - r->started_at_ms > RAN_WELL_MS)
+        w->failures = 0;
+    wait = w->failures > 16 ? RETRY_MAX_MS : (int64_t)RETRY_MS << w->failures;
 
     w->failures++;
     w->retry_at_ms = state_now_ms(st) + (wait < RETRY_MAX_MS ? wait : RETRY_MAX_MS);
@@ -442,32 +454,30 @@ static void copy_report(struct keep *k, const Bailey__V1__KeepReport *r)
 void reconcile_report(struct state *st, struct node *n, const Bailey__V1__KeepReport *r)
 {
     struct keep *k = state_keep_uid(st, r->keep_uid);
-    bool told, began;
+    bool was_told, began;
 
     if (k == NULL || k->node != n || !keep_live(k) || k->msg->spec->epoch != r->epoch) {
         if (r->state != KEEP_STATE(ended))
             command_stop_unknown(st, n, r);
         return;
     }
-    told = k->msg->status->state == KEEP_STATE(stopping);
+    was_told = told(k);
     began = k->msg->status->state != KEEP_STATE(running) && r->state == KEEP_STATE(running);
     copy_report(k, r);
     if (r->state == KEEP_STATE(ended)) {
-        if (!told)
-            back_off(st, k->workload);
-        keep_end(st, k, told ? "keep.ended" : "keep.exited",
+        if (!was_told)
+            back_off(st, k->workload, r);
+        keep_end(st, k, was_told ? "keep.ended" : "keep.exited",
                  r->reason[0] != '\0' ? r->reason : "ended");
-    } else if (!told && r->state > KEEP_STATE(scheduled)) {
+    } else if (!was_told && r->state > KEEP_STATE(scheduled)) {
         k->msg->status->state = r->state;
         keep_changed(st, k);
     } else {
         keep_changed(st, k);
     }
-    if (began && !told) {
-        k->workload->failures = 0;
+    if (began && !was_told)
         event_add(st, &k->object, "normal", "keep.running", n->object.key, "running on node %s",
                   n->object.key);
-    }
     reconcile_workload(st, k->workload);
 }
 
