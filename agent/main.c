@@ -14,9 +14,13 @@
 #include "agent/file.h"
 #include "agent/inventory.h"
 #include "agent/session_rpc.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "config/quantity.h"
+
+DEFINE_CLEANUP(str, char *, free)
+#define DATA_PATH_MAX 380 /* leaves room for the names below it */
 
 static const char usage[] =
     "usage: bailey-agent --data DIR --controller HOST:PORT --name NAME [option ...]\n"
@@ -147,11 +151,13 @@ static bool options_parse(struct options *o, int argc, char **argv, struct err *
 /* One agent a folder: two would fight over the keeps. */
 static bool data_open(struct program *p, struct err *e)
 {
+    AUTO(str) char *path = NULL;
     int lock;
 
     if (!file_dir(AT_FDCWD, p->o.data, &p->data_fd, e))
         return false;
-    if (realpath(p->o.data, p->data) == NULL || strlen(p->data) > 380)
+    path = realpath(p->o.data, NULL);
+    if (path == NULL || !str_copy(p->data, DATA_PATH_MAX, path))
         return err_set(e, ERR_INPUT, "agent.data", "--data %.200s: path too long", p->o.data);
     lock = openat(p->data_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0)
@@ -193,7 +199,7 @@ static bool client_make(struct program *p, struct err *e)
     struct rpc_client_options o = {.target = p->o.controller,
                                    .tls = {ca, certificate, key},
                                    .backoff_ms = 500,
-                                   .backoff_max_ms = 10000};
+                                   .backoff_max_ms = 4000};
 
     (void)snprintf(ca, sizeof ca, "%s/%s", p->data, IDENTITY_CA);
     (void)snprintf(certificate, sizeof certificate, "%s/%s", p->data, IDENTITY_CERT);
