@@ -10,6 +10,7 @@
 #include "rpc/call_int.h"
 #include "rpc/status.h"
 #include "rpc/tls_int.h"
+#include "rpc/unconst.h"
 
 void rpc_call_init(struct rpc_call *c, struct rpc_loop *l)
 {
@@ -37,7 +38,7 @@ static void call_free(struct rpc_call *c)
     grpc_metadata_array_destroy(&c->metadata);
     grpc_metadata_array_destroy(&c->trailing);
     grpc_call_details_destroy(&c->details);
-    gpr_free((void *)(uintptr_t)c->error_string);
+    gpr_free(unconst(c->error_string));
     if (c->auth != NULL)
         grpc_auth_context_release(c->auth);
     gpr_free(c->address);

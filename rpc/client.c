@@ -5,6 +5,7 @@
 #include "proto/unpack.h"
 #include "rpc/client_int.h"
 #include "rpc/tls_int.h"
+#include "rpc/unconst.h"
 
 #define DEFAULT(v, d) ((v) != 0 ? (v) : (d))
 #define ARGS_MAX 16u
@@ -19,7 +20,7 @@ void rpc_channel_unref(struct rpc_channel *ch)
 
 static grpc_arg number(const char *key, int64_t v)
 {
-    grpc_arg a = {.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key};
+    grpc_arg a = {.type = GRPC_ARG_INTEGER, .key = unconst(key)};
 
     a.value.integer = (int)v;
     return a;
@@ -71,9 +72,9 @@ static bool channel_new(const struct rpc_client_options *o, struct rpc_channel *
 
     if (o->server_name != NULL) {
         grpc_arg name = {.type = GRPC_ARG_STRING,
-                         .key = (char *)(uintptr_t)GRPC_SSL_TARGET_NAME_OVERRIDE_ARG};
+                         .key = unconst(GRPC_SSL_TARGET_NAME_OVERRIDE_ARG)};
 
-        name.value.string = (char *)(uintptr_t)o->server_name;
+        name.value.string = unconst(o->server_name);
         args[list.num_args++] = name;
     }
     if (!credentials(o, &creds, e))
@@ -94,12 +95,12 @@ static bool channel_new(const struct rpc_client_options *o, struct rpc_channel *
 
 static void options_fini(struct rpc_client_options *o)
 {
-    free((char *)(uintptr_t)o->target);
-    free((char *)(uintptr_t)o->tls.ca);
-    free((char *)(uintptr_t)o->tls.certificate);
-    free((char *)(uintptr_t)o->tls.key);
-    free((char *)(uintptr_t)o->ca_pem);
-    free((char *)(uintptr_t)o->server_name);
+    free(unconst(o->target));
+    free(unconst(o->tls.ca));
+    free(unconst(o->tls.certificate));
+    free(unconst(o->tls.key));
+    free(unconst(o->ca_pem));
+    free(unconst(o->server_name));
 }
 
 static const char *copy(const char *s)
@@ -206,6 +207,7 @@ static void wait_done(void *user, const ProtobufCMessage *reply, const struct er
         w->ok = err_set(w->e, ERR_NOMEM, "rpc.memory", "no memory for the answer");
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as many parts as a call has */
 bool rpc_client_call_wait(struct rpc_client *cl, const ProtobufCServiceDescriptor *service,
                           const char *method, const ProtobufCMessage *req,
                           const struct rpc_call_options *o, struct arena *a,

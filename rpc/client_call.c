@@ -138,6 +138,7 @@ static grpc_op headers_op(struct rpc_call *c)
     return op;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as many parts as a call has */
 struct rpc_call *rpc_client_call(struct rpc_client *cl, const ProtobufCServiceDescriptor *service,
                                  const char *method, const ProtobufCMessage *req,
                                  const struct rpc_call_options *o, rpc_done done, void *user)

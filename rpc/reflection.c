@@ -10,6 +10,7 @@
 #include "proto/descriptors.h"
 #include "proto/unpack.h"
 #include "rpc/server_int.h"
+#include "rpc/unconst.h"
 
 #define FILES_MAX 64u
 #define SERVICES_MAX 64u
@@ -193,7 +194,7 @@ static void fail(struct rpc_call *c, response *resp, int code, const char *text)
     Grpc__Reflection__V1__ErrorResponse error = GRPC__REFLECTION__V1__ERROR_RESPONSE__INIT;
 
     error.error_code = code;
-    error.error_message = (char *)(uintptr_t)text;
+    error.error_message = unconst(text);
     resp->message_response_case = RESPONSE(ERROR_RESPONSE);
     resp->error_response = &error;
     (void)rpc_send(c, &resp->base);
@@ -225,7 +226,7 @@ static void send_file(struct rpc_call *c, const struct rpc_reflection *x, respon
                 list[n++] = import;
         }
     for (size_t i = 0; i < n; i++) {
-        data[i].data = (uint8_t *)(uintptr_t)list[i]->raw.p;
+        data[i].data = unconst(list[i]->raw.p);
         data[i].len = list[i]->raw.n;
     }
     files.n_file_descriptor_proto = n;
@@ -247,7 +248,7 @@ static void send_extensions(struct rpc_call *c, const struct rpc_reflection *x, 
         fail(c, resp, GRPC_STATUS_NOT_FOUND, "no such type");
         return;
     }
-    r.base_type_name = (char *)(uintptr_t)type;
+    r.base_type_name = unconst(type);
     r.extension_number = numbers;
     resp->message_response_case = RESPONSE(ALL_EXTENSION_NUMBERS_RESPONSE);
     resp->all_extension_numbers_response = &r;
@@ -272,7 +273,7 @@ static void send_services(struct rpc_call *c, const struct rpc_server *s, respon
         if (seen < r.n_service)
             continue;
         grpc__reflection__v1__service_response__init(&names[seen]);
-        names[seen].name = (char *)(uintptr_t)m->service->name;
+        names[seen].name = unconst(m->service->name);
         list[seen] = &names[seen];
         r.n_service++;
     }
@@ -291,7 +292,7 @@ static void on_message(struct rpc_call *c, const ProtobufCMessage *m, void *user
     if (s->reflection == NULL)
         s->reflection = index_new();
     resp.valid_host = req->host;
-    resp.original_request = (request *)(uintptr_t)req;
+    resp.original_request = unconst(req);
     if (s->reflection == NULL) {
         fail(c, &resp, GRPC_STATUS_RESOURCE_EXHAUSTED, "no memory");
         return;

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "rpc/server_int.h"
+#include "rpc/unconst.h"
 
 #define ARMED_UNARY 16u
 #define ARMED_STREAM 4u
@@ -38,7 +39,7 @@ struct rpc_server *rpc_server_new(struct rpc_loop *l, const struct rpc_limits *l
 
 static grpc_arg number(const char *key, int64_t v)
 {
-    grpc_arg a = {.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key};
+    grpc_arg a = {.type = GRPC_ARG_INTEGER, .key = unconst(key)};
 
     a.value.integer = (int)v;
     return a;
@@ -141,6 +142,7 @@ bool rpc_server_method(struct rpc_server *s, const struct rpc_method *m, struct 
     entry = calloc(1, sizeof *entry);
     if (entry != NULL)
         entry->path = malloc(size);
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): a vector of pointers */
     if (entry == NULL || entry->path == NULL || !vec_push(&s->entries, entry)) {
         if (entry != NULL)
             free(entry->path);

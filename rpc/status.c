@@ -1,4 +1,5 @@
 #include "rpc/status.h"
+#include "rpc/unconst.h"
 
 #include <grpc/status.h>
 #include <stdio.h>
@@ -88,7 +89,7 @@ static void any_pack(Google__Protobuf__Any *any, const char *url, const Protobuf
 {
     google__protobuf__any__init(any);
     proto_pack(m, b);
-    any->type_url = (char *)(uintptr_t)url; /* protobuf-c has no const; it only reads */
+    any->type_url = unconst(url); /* protobuf-c has no const; it only reads */
     any->value.data = b->p;
     any->value.len = b->n;
 }
@@ -108,17 +109,16 @@ void rpc_status_pack(const struct err *e, struct buf *out)
     Google__Rpc__Status status = GOOGLE__RPC__STATUS__INIT;
 
     info.reason = copy.reason;
-    info.domain = (char *)(uintptr_t)RPC_STATUS_DOMAIN;
+    info.domain = unconst(RPC_STATUS_DOMAIN);
     info.metadata = entry_list;
     for (size_t i = 0; i <= TEXTS; i++) {
-        char *text =
-            i < TEXTS ? (char *)&copy + texts[i].at : (char *)(uintptr_t)err_code_name(copy.code);
+        char *text = i < TEXTS ? (char *)&copy + texts[i].at : unconst(err_code_name(copy.code));
 
         if (text[0] == '\0')
             continue;
         entry_list[info.n_metadata] = &entries[info.n_metadata];
         google__rpc__error_info__metadata_entry__init(&entries[info.n_metadata]);
-        entries[info.n_metadata].key = (char *)(uintptr_t)(i < TEXTS ? texts[i].key : "code");
+        entries[info.n_metadata].key = unconst((i < TEXTS ? texts[i].key : "code"));
         entries[info.n_metadata++].value = text;
     }
     any_pack(&anys[0], INFO_URL, &info.base, &info_bytes);
