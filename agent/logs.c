@@ -175,7 +175,7 @@ static void on_timer(uv_timer_t *t)
     while (send_chunk(r))
         ;
     if (next_line(r, r->at).n > 0)
-        return; /* the transport is full: later */
+        return; /* the transport is full: logs_writable() */
     if (dir_fd >= 0 && (r->follow || r->fd >= 0))
         read_more(r, dir_fd);
     if (next_line(r, r->at).n > 0) {
@@ -246,6 +246,15 @@ void logs_read(struct logs *l, const Bailey__V1__ReadLog *m)
     r->timer.data = r;
     (void)uv_timer_init(l->uv, &r->timer);
     (void)uv_timer_start(&r->timer, on_timer, 0, POLL_MS);
+}
+
+void logs_writable(struct logs *l)
+{
+    /* backwards: a reading that ends takes itself out, and the last one's place is looked at
+     * already */
+    for (size_t i = l->all.n; i > 0; i--)
+        if (i <= l->all.n && next_line(l->all.v[i - 1], l->all.v[i - 1]->at).n > 0)
+            on_timer(&l->all.v[i - 1]->timer);
 }
 
 void logs_drop(struct logs *l)

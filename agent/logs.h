@@ -23,7 +23,9 @@ struct logs {
 };
 
 void logs_read(struct logs *l, const Bailey__V1__ReadLog *r); /* begins, or cancels */
-void logs_drop(struct logs *l);                               /* the session is over: all of them */
+/* There is room again: goes on at once instead of at the next look. */
+void logs_writable(struct logs *l);
+void logs_drop(struct logs *l); /* the session is over: all of them */
 
 /* One record of a log file (loader/logfile.h); false when the line is none. */
 NODISCARD bool log_record_parse(struct bytes line, int64_t *at_ms, bool *is_error,

@@ -10,9 +10,9 @@
 #include "base/log.h"
 
 #define BACKOFF_MS 500
-#define BACKOFF_MAX_MS 15000
-#define RENEWAL_MS 30000 /* how often the certificate's age is looked at */
-#define SILENCE 3        /* leases without an acknowledgement before the stream is given up */
+#define BACKOFF_MAX_MS 3000 /* on top of the channel's own */
+#define RENEWAL_MS 30000    /* how often the certificate's age is looked at */
+#define SILENCE 3           /* leases without an acknowledgement before the stream is given up */
 
 static void open_stream(struct session *s);
 
@@ -228,6 +228,14 @@ static void on_message(struct rpc_call *c, const ProtobufCMessage *message, void
         on_certificate(s, m->certificate);
 }
 
+static void on_writable(struct rpc_call *c, void *user)
+{
+    struct session *s = user;
+
+    if (c == s->call)
+        logs_writable(s->logs);
+}
+
 static void on_retry(uv_timer_t *t)
 {
     open_stream(t->data);
@@ -258,7 +266,8 @@ static void on_closed(struct rpc_call *c, bool cancelled, void *user)
 
 static void open_stream(struct session *s)
 {
-    static const struct rpc_stream callbacks = {.on_message = on_message, .on_closed = on_closed};
+    static const struct rpc_stream callbacks = {
+        .on_message = on_message, .on_writable = on_writable, .on_closed = on_closed};
     struct rpc_call_options o = {0};
 
     s->call = rpc_stream_open(s->client, &bailey__v1__node_session__descriptor, "Connect", &o,
