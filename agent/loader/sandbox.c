@@ -86,6 +86,7 @@ static void add_options(struct buf *b, const Bailey__V1__StartKeep *spec, const 
         "--unshare-user",   "--unshare-pid",     "--unshare-ipc", "--unshare-uts",
         "--unshare-cgroup", "--die-with-parent", "--new-session", "--disable-userns",
     };
+    char size[24];
     bool host = spec->runtime != NULL && strcmp(spec->runtime->network, "host") == 0;
 
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
@@ -101,6 +102,10 @@ static void add_options(struct buf *b, const Bailey__V1__StartKeep *spec, const 
         opt(b, "--unshare-net", NULL, NULL);
     }
     opt(b, "--proc", "/proc", NULL), opt(b, "--dev", "/dev", NULL);
+    if (spec->limits != NULL && spec->limits->memory_bytes > 0) {
+        (void)snprintf(size, sizeof size, "%" PRIu64, spec->limits->memory_bytes);
+        opt(b, "--size", size, NULL); /* it is memory, also where no cgroup counts it */
+    }
     opt(b, "--tmpfs", "/tmp", NULL), opt(b, "--dir", "/run", NULL), opt(b, "--dir", "/var", NULL);
     opt(b, "--ro-bind", artifact, program), opt(b, "--remount-ro", "/", NULL);
     opt(b, "--chdir", "/tmp", NULL);
