@@ -271,6 +271,44 @@ static void bad_files(void **state)
     assert_string_equal(e.reason, "tls.key-mismatch");
 }
 
+static void never(struct rpc_call *c, const ProtobufCMessage *m, void *user)
+{
+    (void)c;
+    (void)m;
+    (void)user;
+    fail();
+}
+
+static void on_stopped(void *user)
+{
+    *(bool *)user = true;
+}
+
+/* A server that could not listen ends as any other. */
+static void port_in_use(void **state)
+{
+    struct rpc_listener listener = {.address = w.target};
+    struct rpc_server *s = rpc_server_new(&w.loop, NULL);
+    struct rpc_method m = {.service = &bailey__v1__operator__descriptor, .name = "Nothing"};
+    struct err e = {0};
+    bool stopped = false;
+
+    (void)state;
+    assert_non_null(s);
+    assert_false(rpc_server_listen(s, &listener, NULL, &e));
+    assert_string_equal(e.reason, "rpc.listen");
+    listener.tls.key = "/nowhere/server.key";
+    listener.tls.certificate = "/nowhere/server.pem";
+    listener.client_cert = RPC_CLIENT_CERT_NONE;
+    assert_false(rpc_server_listen(s, &listener, NULL, &e));
+    assert_int_equal(e.code, ERR_MISSING);
+    m.unary = never;
+    assert_false(rpc_server_method(s, &m, &e));
+    assert_string_equal(e.reason, "rpc.no-such-method");
+    rpc_server_stop(s, 0, on_stopped, &stopped);
+    world_wait(&w, &stopped);
+}
+
 static int health(struct rpc_client *cl, const char *service, struct err *e)
 {
     AUTO_ARENA struct arena a = {0};
@@ -343,6 +381,7 @@ int main(void)
         cmocka_unit_test(bad_files),
         cmocka_unit_test(health_check),
         cmocka_unit_test(status_of_others),
+        cmocka_unit_test(port_in_use),
     };
 
     return cmocka_run_group_tests(tests, up, down);
