@@ -16,7 +16,7 @@
 #include "controller/txn.h"
 #include "rpc/server.h"
 
-#define STOP_GRACE_MS 3000
+#define STOP_GRACE_MS 1000
 
 static const char usage[] =
     "Usage: bailey-controller --data DIR [OPTION]...\n"
@@ -292,6 +292,17 @@ static void on_server_stopped(void *user)
     rpc_loop_close(&p->rpc, on_rpc_closed, p);
 }
 
+/* Agents are told, so that they need not wait out the grace of open calls. */
+static void end_sessions(struct state *st)
+{
+    struct err e = {0};
+    struct node *n;
+
+    err_set(&e, ERR_UNAVAIL, "session.controller-stops", "the controller stops");
+    for (size_t i = 0; (n = map_next(&st->nodes, &i)) != NULL;)
+        session_end(n->session, &e);
+}
+
 static void on_signal(uv_signal_t *sig, int number)
 {
     struct program *p = sig->data;
@@ -300,6 +311,7 @@ static void on_signal(uv_signal_t *sig, int number)
     if (p->state.stopping)
         return;
     p->state.stopping = true;
+    end_sessions(&p->state);
     uv_close((uv_handle_t *)&p->sigterm, NULL);
     uv_close((uv_handle_t *)&p->sigint, NULL);
     rpc_server_stop(STEAL(p->server), STOP_GRACE_MS, on_server_stopped, p);
