@@ -38,8 +38,7 @@ void fleet_free(struct fleet *f)
     shapes_free(f->shapes);
     classes_fini(f);
     cells_fini(&f->cells);
-    for (size_t i = 0; i < f->indexed.n; i++)
-        free(f->indexed.v[i]);
+    fleet_forget_labels(f);
     vec_fini(&f->indexed);
     vec_fini(&f->nodes);
     vec_fini(&f->free_nodes);

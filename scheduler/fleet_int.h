@@ -111,7 +111,11 @@ struct label_set *label_set_intern(struct fleet *f, const struct label *labels, 
                                    struct err *e);
 void label_set_release(struct fleet *f, struct label_set *s);
 const char *label_set_get(const struct label_set *s, const char *key);
-/* Makes cells tell nodes apart by this label from now on. */
+/* Makes cells tell nodes apart by this label from now on. Once there are INDEXED_LABELS, forget
+ * them all before adding the next: the demands that are still there bring theirs back. After
+ * forgetting at least one label must be indexed at once. */
+#define INDEXED_LABELS 32
+void fleet_forget_labels(struct fleet *f);
 NODISCARD bool fleet_index_label(struct fleet *f, const char *key, struct err *e);
 
 /* fleet.c: puts the node into the cell of its class and labels; false without memory. */

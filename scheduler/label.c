@@ -5,8 +5,6 @@
 #include "base/buf.h"
 #include "scheduler/fleet_int.h"
 
-#define INDEXED_LABELS 32 /* most label keys that demands may speak of */
-
 static int by_key(const void *a, const void *b)
 {
     const struct label *x = a, *y = b;
@@ -103,6 +101,13 @@ const char *label_set_get(const struct label_set *s, const char *key)
     return NULL;
 }
 
+void fleet_forget_labels(struct fleet *f)
+{
+    for (size_t i = 0; i < f->indexed.n; i++)
+        free(f->indexed.v[i]);
+    f->indexed.n = 0;
+}
+
 bool fleet_index_label(struct fleet *f, const char *key, struct err *e)
 {
     bool ok = true;
@@ -113,12 +118,13 @@ bool fleet_index_label(struct fleet *f, const char *key, struct err *e)
             return true;
     if (f->indexed.n == INDEXED_LABELS)
         return err_set(e, ERR_LIMIT, "scheduler.label-keys",
-                       "rules about place speak of more than %d label keys", INDEXED_LABELS);
+                       "a demand speaks of more than %d label keys", INDEXED_LABELS);
     copy = strdup(key);
     if (copy == NULL || !vec_push(&f->indexed, copy)) {
         free(copy);
         return err_set(e, ERR_NOMEM, "scheduler.no-memory", "no memory for a label key");
     }
+    f->cells.revision++; /* keys mean something else now, even where a cell seems the same */
     for (uint32_t i = 0; i < f->nodes.n; i++) {
         if (fleet_node(f, i)->name == NULL)
             continue;

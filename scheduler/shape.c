@@ -263,18 +263,44 @@ static struct shape *shape_make(struct fleet *f, const struct demand *d, const s
     return STEAL(s);
 }
 
+static bool is_label(const char *over)
+{
+    return strcmp(over, "node") != 0 && strcmp(over, "vendor") != 0 &&
+           strcmp(over, "generation") != 0;
+}
+
+static bool indexed(const struct fleet *f, const char *key)
+{
+    for (size_t i = 0; i < f->indexed.n; i++)
+        if (strcmp(f->indexed.v[i], key) == 0)
+            return true;
+    return false;
+}
+
+/* The demand's label keys that the index does not know. */
+static size_t missing_keys(const struct fleet *f, const struct demand *d)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < d->labels_n; i++)
+        n += !indexed(f, d->labels[i].key);
+    for (size_t i = 0; i < d->spread_n; i++)
+        n += is_label(d->spread[i].over) && !indexed(f, d->spread[i].over);
+    return n;
+}
+
 static bool register_keys(struct fleet *f, const struct demand *d, struct err *e)
 {
-    for (size_t i = 0; i < d->labels_n; i++)
+    size_t missing = missing_keys(f, d);
+
+    if (missing > 0 && f->indexed.n + missing > INDEXED_LABELS)
+        fleet_forget_labels(f);
+    for (size_t i = 0; missing > 0 && i < d->labels_n; i++)
         if (!fleet_index_label(f, d->labels[i].key, e))
             return false;
-    for (size_t i = 0; i < d->spread_n; i++) {
-        const char *over = d->spread[i].over;
-
-        if (strcmp(over, "node") != 0 && strcmp(over, "vendor") != 0 &&
-            strcmp(over, "generation") != 0 && !fleet_index_label(f, over, e))
+    for (size_t i = 0; missing > 0 && i < d->spread_n; i++)
+        if (is_label(d->spread[i].over) && !fleet_index_label(f, d->spread[i].over, e))
             return false;
-    }
     return class_name_platforms(f, d->rules, e);
 }
 

@@ -15,7 +15,7 @@ struct u64_entry {
 
 struct u64_map {
     struct u64_entry *v;
-    size_t n, cap;    /* cap is 0 or a power of two */
+    size_t n, cap; /* cap is 0 or a power of two */
     uint64_t seed;
 };
 

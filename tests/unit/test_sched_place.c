@@ -438,9 +438,101 @@ static void test_model(void **state)
     }
 }
 
+/* More label keys than the index tells apart at once: every demand still finds its node. */
+static void test_many_label_keys(void **state)
+{
+    enum { KEYS = 100 };
+    static const uint64_t seed[2] = {1, 2};
+    struct fleet *f = fleet_new(seed);
+    struct facts facts = {.assurance = ASSURANCE_HARDWARE};
+    struct rules rules = {0};
+    uint32_t handle[KEYS];
+
+    (void)state;
+    assert_non_null(f);
+    for (unsigned i = 0; i < KEYS; i++) {
+        char name[16], key[16];
+        struct label label = {key, "yes"};
+
+        (void)snprintf(name, sizeof name, "n%u", i);
+        (void)snprintf(key, sizeof key, "key%u", i);
+        assert_true(fleet_node_put(f,
+                                   &(struct node_spec){.name = name,
+                                                       .facts = &facts,
+                                                       .capacity = {1000, 1000, 10},
+                                                       .labels = &label,
+                                                       .labels_n = 1,
+                                                       .connected = true,
+                                                       .eligible = true},
+                                   &handle[i], NULL));
+    }
+    for (unsigned round = 0; round < 3; round++)
+        for (unsigned i = 0; i < KEYS; i++) {
+            char key[16];
+            struct label label = {key, "yes"};
+            struct decision v = {.keep = 1 + round * KEYS + i};
+            struct demand d = {.workload = 1 + i,
+                               .rules = &rules,
+                               .need = {300, 300, 1},
+                               .labels = &label,
+                               .labels_n = 1};
+            struct placing p;
+
+            (void)snprintf(key, sizeof key, "key%u", i);
+            assert_true(place(f, &d, 0, &v, 1, &p, NULL));
+            assert_int_equal(v.node, handle[i]);
+        }
+    fleet_free(f);
+}
+
+/* After labels were forgotten the same bytes may name another cell: nothing old may be used. */
+static void test_label_keys_change(void **state)
+{
+    static const uint64_t seed[2] = {1, 2};
+    struct fleet *f = fleet_new(seed);
+    struct facts facts = {.assurance = ASSURANCE_HARDWARE};
+    struct rules rules = {0};
+    struct label labels[3] = {{"zone", "fra1"}, {"site", "fra1"}, {"other", "x"}};
+    uint32_t handle[3];
+
+    (void)state;
+    assert_non_null(f);
+    for (unsigned i = 0; i < 3; i++) {
+        const char *const names[] = {"b", "a", "c"};
+
+        assert_true(fleet_node_put(f,
+                                   &(struct node_spec){.name = names[i],
+                                                       .facts = &facts,
+                                                       .capacity = {1000, 1000, 10},
+                                                       .labels = &labels[i],
+                                                       .labels_n = 1,
+                                                       .connected = true,
+                                                       .eligible = true},
+                                   &handle[i], NULL));
+    }
+    for (unsigned round = 0; round < 200; round++) {
+        char key[16];
+        struct label filler = {key, "none"};
+        struct decision v = {0};
+        struct demand d = {.workload = 1, .rules = &rules, .labels = &filler, .labels_n = 1};
+        struct placing p;
+        unsigned i = round % 2;
+
+        (void)snprintf(key, sizeof key, "filler%u", round);
+        if (round % 3 == 0)
+            assert_true(place(f, &d, 0, &v, 1, &p, NULL));
+        d.labels = &labels[i];
+        assert_true(place(f, &d, 0, &v, 1, &p, NULL));
+        assert_int_equal(v.node, handle[i]);
+    }
+    fleet_free(f);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_model)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_model),
+                                       cmocka_unit_test(test_many_label_keys),
+                                       cmocka_unit_test(test_label_keys_change)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
