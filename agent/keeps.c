@@ -492,17 +492,19 @@ static void adopt(struct keeps *all, const char *uid)
 
 bool keeps_init(struct keeps *all, uv_loop_t *uv, int data_fd, const char *data, struct err *e)
 {
+    char self[480];
     struct dirent *d;
+    const char *slash;
     ssize_t n;
-    char *slash;
     DIR *dir;
 
     all->uv = uv;
     (void)snprintf(all->dir, sizeof all->dir, "%s/keeps", data);
-    n = readlink("/proc/self/exe", all->loader, sizeof all->loader - 20);
-    all->loader[n > 0 ? n : 0] = '\0';
-    slash = strrchr(all->loader, '/');
-    (void)strcpy(slash == NULL ? all->loader : slash + 1, "bailey-loader");
+    n = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[n > 0 ? n : 0] = '\0';
+    slash = strrchr(self, '/');
+    (void)snprintf(all->loader, sizeof all->loader, "%.*s/bailey-loader",
+                   slash == NULL ? 0 : (int)(slash - self), self);
     if (access(all->loader, X_OK) != 0)
         return err_errno(e, errno, "loader.missing", "%s", all->loader);
     if (!file_dir(data_fd, "keeps", &all->dir_fd, e))
