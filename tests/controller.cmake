@@ -6,3 +6,7 @@ add_dependencies(test_session_wire bailey-controller)
 bailey_unit(test_store LINK controller)
 bailey_unit(test_session LINK controller)
 bailey_unit(test_ca LINK controller)
+
+# From submit to running, with real processes of the same build.
+bailey_bench(submit ${PROJECT_SOURCE_DIR}/tests/bench/submit.c LINK rpc proto base PkgConfig::CRYPTO)
+bailey_unit(test_reconcile LINK controller)
