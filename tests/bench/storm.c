@@ -167,6 +167,7 @@ static void report(int argc, char **argv, double first, double lost, double back
     json_object_end(&j);
     if (flag(argc, argv, "--json"))
         (void)printf("%s\n", buf_str(&out));
+    (void)fflush(stdout); /* _exit() does not */
 }
 
 int main(int argc, char **argv)
