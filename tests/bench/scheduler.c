@@ -461,7 +461,7 @@ static void measure(uint32_t nodes, double budget_s, struct numbers *out)
 /* Memory read speed of one thread, in GB/s: what any scan is bound by. */
 static double read_speed(void)
 {
-    size_t n = (size_t)256 << 17; /* 256 MiB of numbers */
+    size_t n = (size_t)1 << 25; /* 256 MiB of numbers */
     uint64_t *v = must(malloc(n * sizeof *v)), sum = 0;
     double best = 0;
 
@@ -479,13 +479,6 @@ static double read_speed(void)
     }
     free(v);
     return best;
-}
-
-static double load_average(void)
-{
-    double v = 0;
-
-    return getloadavg(&v, 1) == 1 ? v : -1;
 }
 
 static void put_numbers(struct json *j, const struct numbers *n)
@@ -555,9 +548,10 @@ int main(int argc, char **argv)
     AUTO_BUF struct buf text = {0};
     struct json j = {.out = &text, .pretty = true};
     bool as_json = false, quick = false;
-    double load = load_average();
+    double load[2] = {-1, -1}; /* before and after; -1: not known */
     uint64_t wrong = 0;
 
+    (void)getloadavg(&load[0], 1);
     for (int i = 1; i < argc; i++) {
         as_json = as_json || strcmp(argv[i], "--json") == 0;
         quick = quick || strcmp(argv[i], "--quick") == 0;
@@ -596,9 +590,10 @@ int main(int argc, char **argv)
     }
     json_array_end(&j);
     json_key(&j, "loadBefore");
-    json_double(&j, load);
+    json_double(&j, load[0]);
     json_key(&j, "loadAfter");
-    json_double(&j, load_average());
+    (void)getloadavg(&load[1], 1);
+    json_double(&j, load[1]);
     json_object_end(&j);
     if (as_json)
         printf("%s\n", buf_str(&text));

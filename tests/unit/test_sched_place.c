@@ -417,7 +417,7 @@ static void test_model(void **state)
 {
     static const uint64_t seed[2] = {1, 2};
     const char *rounds = getenv("BAILEY_PLACE_ROUNDS");
-    unsigned last = rounds == NULL ? 60 : (unsigned)atoi(rounds);
+    unsigned last = rounds == NULL ? 60 : (unsigned)strtoul(rounds, NULL, 10);
 
     (void)state;
     for (unsigned round = 0; round < last; round++) {
