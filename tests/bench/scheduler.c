@@ -163,11 +163,9 @@ static void node_make(struct bench *b, uint32_t i)
 
 static void bench_init(struct bench *b, uint32_t nodes)
 {
-    static const uint64_t seed[2] = {11, 12};
-
     memset(b, 0, sizeof *b);
     prng_seed(&b->r, nodes);
-    b->f = must(fleet_new(seed));
+    b->f = must(fleet_new((const uint64_t[2]){11, 12}));
     b->b.nodes = nodes;
     b->b.generation = must(calloc(nodes, 1));
     b->b.firmware = must(calloc(nodes, 1));
@@ -425,8 +423,8 @@ static void evacuate(struct bench *b, struct numbers *out)
         out->unmoved += p.pending;
         b->wrong += v.node != NODE_NONE && b->b.generation[v.node] == 3;
     }
-    out->evacuate_ms = (seconds(CLOCK_PROCESS_CPUTIME_ID) - from) * 1e3;
     out->moved = n - out->unmoved;
+    out->evacuate_ms = (seconds(CLOCK_PROCESS_CPUTIME_ID) - from) * 1e3;
     free(ids);
 }
 
