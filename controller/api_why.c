@@ -1,5 +1,6 @@
 /* Why: the scheduler's explanation as the proto's message. */
 #include "controller/api.h"
+#include "controller/reconcile.h"
 #include "controller/reply.h"
 #include "scheduler/why.h"
 
@@ -118,7 +119,7 @@ static bool put_near_misses(const struct why *y, struct arena *a, Bailey__V1__Ex
 bool explain(struct state *st, const struct workload *w, const char *node, uint32_t nodes_per_class,
              struct arena *a, Bailey__V1__Explanation **out, struct err *e)
 {
-    struct why_options o = {.wanted = w->msg->spec->replicas,
+    struct why_options o = {.wanted = w->msg->spec->replicas - reconcile_complete(w),
                             .nodes_limit = nodes_per_class == 0 ? NODES_DEFAULT : nodes_per_class,
                             .only_node = node[0] == '\0' ? NULL : node};
     Bailey__V1__Explanation *m = arena_alloc(a, sizeof *m);

@@ -300,6 +300,16 @@ static uint8_t *occupied(const struct workload *w, uint32_t want)
     return taken;
 }
 
+uint32_t reconcile_complete(const struct workload *w)
+{
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < w->keeps.n; i++)
+        n += w->keeps.v[i]->msg->spec->replica < w->msg->spec->replicas &&
+             complete(w, w->keeps.v[i]);
+    return n;
+}
+
 static void place_missing(struct state *st, struct workload *w, uint32_t want)
 {
     uint8_t *taken = occupied(w, want);

@@ -17,6 +17,10 @@ void reconcile_node(struct state *st, struct node *n);         /* its keeps may 
 /* Looks at all that is due, and sets the timer for what will be. */
 void reconcile_run(struct state *st);
 
+/* Replicas that want no keep any more: their program has done its work (restart on-failure, never).
+ */
+uint32_t reconcile_complete(const struct workload *w);
+
 /* What a keep did by its agent's word. Ignored when it is not the keep's own epoch. */
 void reconcile_report(struct state *st, struct node *n, const Bailey__V1__KeepReport *r);
 

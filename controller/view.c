@@ -1,5 +1,7 @@
 #include "controller/view.h"
 
+#include "controller/reconcile.h"
+
 static Bailey__V1__Object *view_new(struct arena *a)
 {
     Bailey__V1__Object *v = arena_alloc(a, sizeof *v);
@@ -20,7 +22,9 @@ static const char *phase(const struct workload *w, uint32_t running, uint32_t ke
         return "stopping";
     if (w->pending > 0)
         return "pending";
-    return running < w->msg->spec->replicas || keeps > running ? "progressing" : "running";
+    return running + reconcile_complete(w) < w->msg->spec->replicas || keeps > running
+               ? "progressing"
+               : "running";
 }
 
 static Bailey__V1__Object *view_workload(const struct workload *w, struct arena *a)
