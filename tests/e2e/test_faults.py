@@ -28,17 +28,24 @@ class Nodes(ClusterTest):
 
     def replaced(self, name, uid):
         """Waits until another keep runs for the workload, and returns its pid."""
-        keep = self.c.watch_until("keeps", lambda k: k["metadata"]["uid"] != uid and
-                                  k["status"].get("state") == "running", "--workload", name)
+        try:
+            keep = self.c.watch_until("keeps", lambda k: k["metadata"]["uid"] != uid and
+                                      k["status"].get("state") == "running", "--workload", name)
+        except AssertionError as e:
+            raise AssertionError(f"{e}\n{self.c.run('get', 'nodes', '-o', 'wide').out}"
+                                 f"{self.c.run('why', name, check=False).out}"
+                                 f"{self.c.run('events', '--tail', '30').out}") from None
         return keep["status"]["pid"]
 
     def test_dead_agent_is_replaced_once_its_keep_has_stopped(self):
         uid, node, pid = self.start("vanish", SHORT)
         self.c.nodes[node].end(signal.SIGKILL)
-        new = self.replaced("vanish", uid)
-        self.assertFalse(alive(pid), "two instances of one replica")
-        self.assertTrue(alive(new))
-        self.c.restart_node(node, wait="verified")
+        try:
+            new = self.replaced("vanish", uid)
+            self.assertFalse(alive(pid), "two instances of one replica")
+            self.assertTrue(alive(new))
+        finally:
+            self.c.restart_node(node, wait="connected")
         self.c.wait("workload/vanish", "running")
         self.assertFalse(alive(pid))
         self.assertTrue(alive(new), "the replacement did not survive the return of the first node")
