@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -173,6 +174,15 @@ static void end(struct keep *k, const char *reason)
     tell(k);
 }
 
+static void on_connect_timer(uv_timer_t *t);
+
+/* Every loader holds the lock of its folder as long as it lives. Once we have it, no loader can
+ * come up there any more, not even one that was just being started: "ended" is then true. */
+static bool loader_lives(struct keep *k)
+{
+    return flock(k->dir_fd, LOCK_EX | LOCK_NB) != 0;
+}
+
 /* Nobody answers at the control socket: what the loader wrote last is true if it says ended. */
 static void loader_gone(struct keep *k)
 {
@@ -182,6 +192,8 @@ static void loader_gone(struct keep *k)
     (void)uv_timer_stop(&k->timer);
     if (known && k->ended)
         tell(k);
+    else if (loader_lives(k)) /* it only lost us, or is not ready yet */
+        (void)uv_timer_start(&k->timer, on_connect_timer, CONNECT_MS, CONNECT_MS);
     else
         end(k, "loader.lost: the keep's loader died, and the keep with it");
 }
@@ -483,9 +495,13 @@ static void adopt(struct keeps *all, const char *uid)
         (void)report_load(k);
         k->ended = false; /* somebody answers; it will say */
         log_info("keep adopted", LOG_STR("keep", k->spec->name));
-    } else if (!report_load(k)) {
+    } else if (report_load(k) && k->ended) {
+        return;
+    } else if (loader_lives(k)) {
+        (void)uv_timer_start(&k->timer, on_connect_timer, CONNECT_MS, CONNECT_MS);
+    } else if (k->report.state == BAILEY__V1__KEEP_STATUS__STATE__unknown) {
         end(k, "agent.restarted: the agent restarted before the keep was started");
-    } else if (!k->ended) {
+    } else {
         end(k, "loader.lost: nobody answers at the keep's control socket");
     }
 }

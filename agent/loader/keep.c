@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -375,6 +376,8 @@ bool keep_run(const struct keep_options *o, struct err *e)
     k.dir_fd = open(o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (k.dir_fd < 0)
         return err_errno(e, errno, "keep.folder", "%s", o->dir);
+    if (flock(k.dir_fd, LOCK_EX | LOCK_NB) != 0) /* the agent has given this keep up */
+        return err_set(e, ERR_CONFLICT, "keep.locked", "%s is not ours to run", o->dir);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (!spec_load(&k, e) || !logfile_open(&k.log, k.dir_fd, LOGFILE_BYTES, e) ||
         !descriptors(&k, e))

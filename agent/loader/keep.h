@@ -1,7 +1,8 @@
 /* keep.h - the loader's work: one keep from its folder to its end.
  *
  * The folder holds `spec` (packed StartKeep), `report` (packed KeepReport, replaced as a whole at
- * every change), `control` (control.h), `log` and `log.1` (logfile.h). */
+ * every change), `control` (control.h), `log` and `log.1` (logfile.h). The
+ * loader holds the folder's lock (flock) as long as it lives; without it, it does not begin. */
 #ifndef LOADER_KEEP_H
 #define LOADER_KEEP_H
 
