@@ -29,6 +29,7 @@ static void on_timer(uv_timer_t *t)
     for (size_t i = 0; (w = map_next(&st->workloads, &i)) != NULL;)
         if (w->wake_ms <= now)
             reconcile_workload(st, w);
+    st->reconciler->due = true; /* the loop's clock may run ahead: then the timer is set again */
 }
 
 bool reconcile_init(struct state *st, struct err *e)
@@ -461,6 +462,21 @@ static void copy_report(struct keep *k, const Bailey__V1__KeepReport *r)
         text_set(&s->reason, r->reason);
 }
 
+/* Agents repeat themselves; what is known already costs no commit. */
+static bool known(const struct keep *k, const Bailey__V1__KeepReport *r)
+{
+    const Bailey__V1__KeepStatus *s = k->msg->status;
+    char at[TIME_TEXT] = "";
+
+    if (r->next_start_at_ms != 0)
+        time_format(r->next_start_at_ms / 1000, at);
+    return r->state != KEEP_STATE(ended) && (s->state == r->state || told(k)) && s->pid == r->pid &&
+           s->restarts == r->restarts && s->exit_code == r->exit_code &&
+           s->exit_signal == r->exit_signal && strcmp(s->next_start_at, at) == 0 &&
+           (s->started_at[0] != '\0') == (r->started_at_ms != 0) &&
+           (told(k) || strcmp(s->reason, r->reason) == 0);
+}
+
 void reconcile_report(struct state *st, struct node *n, const Bailey__V1__KeepReport *r)
 {
     struct keep *k = state_keep_uid(st, r->keep_uid);
@@ -471,6 +487,8 @@ void reconcile_report(struct state *st, struct node *n, const Bailey__V1__KeepRe
             command_stop_unknown(st, n, r);
         return;
     }
+    if (known(k, r))
+        return;
     was_told = told(k);
     began = k->msg->status->state != KEEP_STATE(running) && r->state == KEEP_STATE(running);
     copy_report(k, r);
