@@ -26,7 +26,8 @@
 #include "proto/unpack.h"
 
 #define CLIENTS 8
-#define DRAIN_MS 500 /* output that is still in the pipes after the end */
+#define TERM_AGAIN_MS 5 /* nothing tells when bubblewrap forks the program */
+#define DRAIN_MS 500    /* output that is still in the pipes after the end */
 
 enum { FD_LISTEN, FD_SIGNAL, FD_DEADLINE, FD_TIMER, FD_OUT, FD_ERR, FD_INFO, FD_CLIENT };
 #define FDS (FD_CLIENT + CLIENTS)
@@ -43,6 +44,7 @@ struct keep {
     struct pollfd fds[FDS];
     int64_t deadline_ms, started_wall_ms, ended_wall_ms;
     bool alive, done; /* alive: a sandbox process is there */
+    bool term_owed;   /* SIGTERM is due, and the program was not there yet */
 };
 
 static int64_t boottime(void)
@@ -154,7 +156,7 @@ static void step(struct keep *k, struct supervise_event ev)
     unsigned todo = supervise_step(&k->life, &ev, boottime());
 
     if ((todo & SUPERVISE_DO_TERM) != 0)
-        sandbox_term(&k->box);
+        k->term_owed = !sandbox_term(&k->box);
     if ((todo & SUPERVISE_DO_KILL) != 0)
         sandbox_kill(&k->box, &k->limits);
     if ((todo & SUPERVISE_DO_END) != 0) {
@@ -314,10 +316,12 @@ static void dispatch(struct keep *k, size_t i)
 static void loop(struct keep *k)
 {
     while (!k->done) {
-        int n = poll(k->fds, FDS, -1);
+        int n = poll(k->fds, FDS, k->term_owed ? TERM_AGAIN_MS : -1);
 
         if (n < 0 && errno != EINTR)
             return;
+        if (k->term_owed)
+            k->term_owed = k->alive && !sandbox_term(&k->box);
         /* the lease first: nothing may be served before it */
         if (n > 0 && k->fds[FD_DEADLINE].revents != 0)
             dispatch(k, FD_DEADLINE);

@@ -235,7 +235,7 @@ bool sandbox_info(struct sandbox *s)
 }
 
 /* The program is the child of the sandbox's first process, which as process 1 ignores SIGTERM. */
-void sandbox_term(const struct sandbox *s)
+bool sandbox_term(const struct sandbox *s)
 {
     char path[64], pid[16];
     bool told = false;
@@ -243,7 +243,7 @@ void sandbox_term(const struct sandbox *s)
 
     if (s->inner <= 0) {
         (void)kill(s->pid, SIGKILL);
-        return;
+        return true;
     }
     (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)s->inner, (int)s->inner);
     f = fopen(path, "re");
@@ -253,8 +253,7 @@ void sandbox_term(const struct sandbox *s)
     }
     if (f != NULL)
         (void)fclose(f);
-    if (!told)
-        (void)kill(s->inner, SIGTERM);
+    return told;
 }
 
 void sandbox_kill(const struct sandbox *s, const struct limits *l)

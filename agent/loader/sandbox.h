@@ -27,7 +27,8 @@ NODISCARD bool sandbox_start(const Bailey__V1__StartKeep *spec, const char *arti
 /* Reads info_fd when it is readable; true, once, when bubblewrap has set the sandbox up. */
 bool sandbox_info(struct sandbox *s);
 
-void sandbox_term(const struct sandbox *s);                         /* asks the program to end */
+/* Asks the program to end. False: bubblewrap has not forked it yet, so nobody was there to hear. */
+bool sandbox_term(const struct sandbox *s);
 void sandbox_kill(const struct sandbox *s, const struct limits *l); /* ends all of it */
 
 /* A descriptor with the filter (struct sock_filter array) for bubblewrap's --seccomp. */
