@@ -3,8 +3,8 @@
  * refused: a typing error must not become a rule that never fires.
  *
  * Vocabularies: "vendor", "technology", "generation", "product-line", "tcb-component",
- * "tcb-status", "advisory", "finding", "assurance", "runtime", "network", "restart-policy". Thread
- * safe. */
+ * "tcb-status", "advisory", "finding", "assurance", "runtime", "network", "restart-policy",
+ * "health-kind", "severity", "expected-verdict". Thread safe. */
 #ifndef CONFIG_CATALOG_H
 #define CONFIG_CATALOG_H
 

@@ -72,11 +72,24 @@ static bool hex_check(const char *s, struct err *e)
     return hex_parse(s, out, sizeof out, &n, e);
 }
 
+static bool one_number(const char *s, struct err *e)
+{
+    char shown[80];
+    uint64_t v;
+
+    if (u64_parse(s, &v))
+        return true;
+    (void)str_printable(bytes_str(s), shown, sizeof shown);
+    return err_set(e, ERR_INPUT, "check.number", "not a number: \"%s\"", shown),
+           err_found(e, "%s", shown), err_expected(e, "decimal or hex digits, as in 84 or 0x54");
+}
+
 static bool format_check(const struct schema_field *f, const char *s, struct err *e)
 {
     struct version_range version;
     struct number_range number;
     struct time_range time;
+    uint32_t parts[4];
     uint64_t amount;
     int64_t when;
 
@@ -90,7 +103,7 @@ static bool format_check(const struct schema_field *f, const char *s, struct err
     case BAILEY__V1__FORMAT__DURATION:
         return duration_parse(s, &when, e);
     case BAILEY__V1__FORMAT__TIME:
-        return time_parse(s, &when, e);
+        return moment_parse(s, &when, e);
     case BAILEY__V1__FORMAT__VERSION_RANGE:
         return version_range_parse(s, &version, e);
     case BAILEY__V1__FORMAT__NUMBER_RANGE:
@@ -103,6 +116,10 @@ static bool format_check(const struct schema_field *f, const char *s, struct err
         return hex_check(s, e);
     case BAILEY__V1__FORMAT__REFERENCE:
         return reference_check(s, e);
+    case BAILEY__V1__FORMAT__VERSION:
+        return version_parse(s, parts, e);
+    case BAILEY__V1__FORMAT__NUMBER:
+        return one_number(s, e);
     default:
         return true;
     }
@@ -145,7 +162,8 @@ static bool is_labels(const struct schema_field *f)
 /* C0, DEL and C1: in texts that listings show, they would speak to the reader's terminal. */
 static bool controls_check(const struct schema_field *f, const char *text, struct err *e)
 {
-    bool may = strcmp(f->field->name, "args") == 0 || strcmp(f->field->name, "env") == 0;
+    bool may = strcmp(f->field->name, "args") == 0 || strcmp(f->field->name, "env") == 0 ||
+               strcmp(f->field->name, "command") == 0;
 
     for (const uint8_t *p = (const uint8_t *)text; *p != '\0' && !may; p++)
         if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0))
@@ -316,6 +334,23 @@ static bool artifact_whole(const Bailey__V1__Artifact *a, struct err *e)
            err_expected(e, "path or digest");
 }
 
+static bool health_whole(const Bailey__V1__Health *h, struct err *e)
+{
+    if (strcmp(h->kind, "exec") == 0)
+        return (h->n_command > 0 && h->command[0][0] != '\0') ||
+               (err_set(e, ERR_INPUT, "check.health",
+                        "a health check of kind exec needs a command"),
+                err_field(e, "command"));
+    if (h->port == 0)
+        return err_set(e, ERR_INPUT, "check.health", "a health check of kind %.8s needs a port",
+                       h->kind),
+               err_field(e, "port");
+    return h->path[0] == '\0' || h->path[0] == '/' ||
+           (err_set(e, ERR_INPUT, "check.health", "the path \"%.60s\" does not begin with '/'",
+                    h->path),
+            err_field(e, "path"));
+}
+
 bool message_check_whole(const ProtobufCMessage *m, struct err *e)
 {
     const struct schema_message *s = schema_of(m->descriptor);
@@ -329,6 +364,8 @@ bool message_check_whole(const ProtobufCMessage *m, struct err *e)
         return selector_whole((const Bailey__V1__Selector *)(const void *)m, e);
     if (m->descriptor == &bailey__v1__artifact__descriptor)
         return artifact_whole((const Bailey__V1__Artifact *)(const void *)m, e);
+    if (m->descriptor == &bailey__v1__health__descriptor)
+        return health_whole((const Bailey__V1__Health *)(const void *)m, e);
     return true;
 }
 

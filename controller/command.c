@@ -2,10 +2,23 @@
 
 #include <stdlib.h>
 
+#include "base/str.h"
 #include "controller/session_rpc.h"
 #include "controller/txn.h"
 
-#define STOP_GRACE_MS 5000
+#define STOP_GRACE_MS 5000 /* the schema's default */
+#define STOP_GRACE_MAX_MS (60 * 60 * 1000)
+
+static uint32_t stop_grace_ms(const struct workload *w)
+{
+    struct err ignored;
+    int64_t ms;
+
+    if (w->msg->spec->stop_grace[0] == '\0' ||
+        !duration_parse(w->msg->spec->stop_grace, &ms, &ignored))
+        return STOP_GRACE_MS;
+    return (uint32_t)(ms < STOP_GRACE_MAX_MS ? ms : STOP_GRACE_MAX_MS);
+}
 
 static void send_start(struct state *st, struct keep *k)
 {
@@ -25,6 +38,7 @@ static void send_start(struct state *st, struct keep *k)
     s.runtime = w->msg->spec->runtime;
     s.limits = k->msg->spec->limits;
     s.restart = w->msg->spec->restart;
+    s.health = w->msg->spec->health;
     s.stop_after_ms = k->msg->spec->stop_after_ms;
     s.workload = k->msg->spec->workload;
     s.replica = k->msg->spec->replica;
@@ -35,7 +49,7 @@ static void send_start(struct state *st, struct keep *k)
 }
 
 static void send_stop(struct state *st, struct node *n, const char *uid, uint64_t epoch,
-                      const char *why)
+                      uint32_t grace_ms, const char *why)
 {
     Bailey__V1__ControllerMessage m = BAILEY__V1__CONTROLLER_MESSAGE__INIT;
     Bailey__V1__StopKeep s = BAILEY__V1__STOP_KEEP__INIT;
@@ -43,7 +57,7 @@ static void send_stop(struct state *st, struct node *n, const char *uid, uint64_
     s.keep_uid = (char *)(uintptr_t)uid;
     s.epoch = epoch;
     s.controller_epoch = st->cluster->controller_epoch;
-    s.grace_ms = STOP_GRACE_MS;
+    s.grace_ms = grace_ms;
     s.reason = (char *)(uintptr_t)why;
     m.message_case = BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_STOP_KEEP;
     m.stop_keep = &s;
@@ -72,7 +86,8 @@ static void command_send(struct state *st, struct keep *k)
         send_start(st, k);
     if (k->msg->status->state == KEEP_STATE(stopping) && k->sent != COMMAND_STOP) {
         k->sent = COMMAND_STOP;
-        send_stop(st, n, k->msg->metadata->uid, k->msg->spec->epoch, k->msg->status->reason);
+        send_stop(st, n, k->msg->metadata->uid, k->msg->spec->epoch, stop_grace_ms(k->workload),
+                  k->msg->status->reason);
     }
 }
 
@@ -111,7 +126,8 @@ static void on_unwanted(struct state *st, void *data)
     struct node *n = state_node(st, u->node);
 
     if (n != NULL && n->session != NULL && session_ready(n->session))
-        send_stop(st, n, u->uid, u->epoch, "stopped: nobody wants this keep any more");
+        send_stop(st, n, u->uid, u->epoch, STOP_GRACE_MS,
+                  "stopped: nobody wants this keep any more");
     free(u->node);
     free(u->uid);
     free(u);

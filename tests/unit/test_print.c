@@ -70,7 +70,7 @@ static void keep_as_json(void **state)
         "\"spec\":{\"node\":\"fra1/rack-2\",\"artifactDigest\":\"0x54\",\"epoch\":9007199254740992,"
         "\"policyRevision\":\"18446744073709551615\"},"
         "\"status\":{\"state\":\"running\",\"trust\":\"unattested\",\"exitCode\":-9,"
-        "\"startedAt\":\"2026-11-23T18:24:59Z\"}}");
+        "\"startedAt\":\"2026-11-23T18:24:59Z\",\"health\":\"unchecked\"}}");
 }
 
 static void keep_as_yaml(void **state)
@@ -97,7 +97,8 @@ static void keep_as_yaml(void **state)
                                      "  state: running\n"
                                      "  trust: unattested\n"
                                      "  exitCode: -9\n"
-                                     "  startedAt: \"2026-11-23T18:24:59Z\"\n");
+                                     "  startedAt: \"2026-11-23T18:24:59Z\"\n"
+                                     "  health: unchecked\n");
 }
 
 static void empty_and_nested(void **state)
