@@ -12,6 +12,7 @@
 
 #include "attest/evidence.h"
 #include "attest/sim/sim.h"
+#include "attest/sim/sim_kind.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
@@ -81,7 +82,7 @@ static void prepare(struct bench *b, struct sim_evidence *s)
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     int64_t now_s = clock_system.wall_ms(&clock_system) / 1000;
 
-    sim_platform_init(&p, SIM_GENOA);
+    sim_platform_init(&p, &sim_snp_kind, SIM_GENOA);
     BUG_ON(!sim_evidence(&p, report_data, now_s, s, &e));
     b->in = (struct evidence_input){.evidence = buf_bytes(&s->evidence), .files_n = s->files_n};
     for (unsigned i = 0; i < s->files_n; i++)

@@ -10,6 +10,7 @@
 #include "attest/binding.h"
 #include "attest/evidence.h"
 #include "attest/sim/sim.h"
+#include "attest/sim/sim_kind.h"
 
 #define NOW INT64_C(1795000000) /* 2026-11-18 */
 
@@ -77,7 +78,7 @@ static void every_generation_verifies(void **state)
             fail_msg("%s: %s", rows[i].text, e.msg);
         assert_int_equal(f.assurance, ASSURANCE_SIMULATED);
         assert_string_equal(facts_format(&f, line, sizeof line), rows[i].line);
-        assert_int_equal(f.platform_id_n, p.vlek ? 0 : p.generation == SIM_TURIN ? 8 : 64);
+        assert_int_equal(f.platform_id_n, p.snp.vlek ? 0 : p.generation == SIM_TURIN ? 8 : 64);
     }
 }
 
@@ -126,37 +127,37 @@ static void facts_are_the_platforms(void **state)
 
 static void every_defect_has_its_reason(void **state)
 {
-    static const char *const reasons[SIM_DEFECTS] = {
-        [SIM_SOUND] = NULL,
-        [SIM_STALE_REPORT_DATA] = "evidence.report-data",
-        [SIM_WRONG_KEY] = "snp.signature",
-        [SIM_BAD_SIGNATURE] = "snp.signature",
-        [SIM_DEBUG] = "snp.debug",
-        [SIM_OLD_COMMITTED] = NULL,
-        [SIM_PROVISIONAL] = NULL,
-        [SIM_REVOKED_ASK] = "snp.ask-revoked",
-        [SIM_FOREIGN_CHIP_ID] = "snp.chip-id-mismatch",
-        [SIM_MASKED_CHIP] = NULL,
-        [SIM_WRONG_PRODUCT] = "snp.product-mismatch",
-        [SIM_EXPIRED] = "cert.validity",
-        [SIM_HOST_REQUESTED] = "snp.host-requested",
-        [SIM_WRONG_TCB] = "snp.tcb-mismatch",
+    static const char *const reasons[SIM_SNP_DEFECTS] = {
+        [SIM_SNP_SOUND] = NULL,
+        [SIM_SNP_STALE_REPORT_DATA] = "evidence.report-data",
+        [SIM_SNP_WRONG_KEY] = "snp.signature",
+        [SIM_SNP_BAD_SIGNATURE] = "snp.signature",
+        [SIM_SNP_DEBUG] = "snp.debug",
+        [SIM_SNP_OLD_COMMITTED] = NULL,
+        [SIM_SNP_PROVISIONAL] = NULL,
+        [SIM_SNP_REVOKED_ASK] = "snp.ask-revoked",
+        [SIM_SNP_FOREIGN_CHIP_ID] = "snp.chip-id-mismatch",
+        [SIM_SNP_MASKED_CHIP] = NULL,
+        [SIM_SNP_WRONG_PRODUCT] = "snp.product-mismatch",
+        [SIM_SNP_EXPIRED] = "cert.validity",
+        [SIM_SNP_HOST_REQUESTED] = "snp.host-requested",
+        [SIM_SNP_WRONG_TCB] = "snp.tcb-mismatch",
     };
 
     (void)state;
-    for (unsigned g = 0; g < SIM_GENERATIONS; g++)
-        for (unsigned d = 0; d < SIM_DEFECTS; d++) {
+    for (unsigned g = 0; g < SIM_SNP_GENERATIONS; g++)
+        for (unsigned d = 0; d < SIM_SNP_DEFECTS; d++) {
             struct sim_platform p;
             struct facts f = {0};
             struct err e = {0};
             bool good;
 
-            sim_platform_init(&p, (enum sim_generation)g);
-            p.defect = (enum sim_defect)d;
+            sim_platform_init(&p, &sim_snp_kind, g);
+            p.defect = d;
             good = verify(&p, &f, &e);
             if (good != (reasons[d] == NULL) || (!good && strcmp(e.reason, reasons[d]) != 0))
-                fail_msg("%s, %s: got %s", sim_generation_name(p.generation),
-                         sim_defect_name(p.defect), good ? "valid" : e.msg);
+                fail_msg("%s, %s: got %s", sim_generation_name(&p), sim_defect_name(&p),
+                         good ? "valid" : e.msg);
             if (!good) {
                 assert_true(e.field[0] != '\0' && e.code == ERR_INPUT);
                 assert_int_equal(f.assurance, ASSURANCE_UNKNOWN); /* the output is untouched */
@@ -221,7 +222,7 @@ static void same_platform_same_class(void **state)
     assert_true(verify(&p, &b, &e));
     assert_memory_not_equal(a.platform_id, b.platform_id, 64);
     assert_true(facts_same_class(&a, &b));
-    p.current_tcb.microcode++;
+    p.snp.current_tcb.microcode++;
     assert_true(verify(&p, &b, &e));
     assert_false(facts_same_class(&a, &b)); /* provisional now */
 }
