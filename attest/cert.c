@@ -16,6 +16,16 @@ static bool fail(void)
     return false;
 }
 
+static void x509_drop(void *x)
+{
+    X509_free(x);
+}
+
+static void crl_drop(void *c)
+{
+    X509_CRL_free(c);
+}
+
 bool cert_parse(struct bytes der, const char *name, X509 **out, struct err *e)
 {
     const uint8_t *p = der.p;
@@ -44,6 +54,52 @@ bool crl_parse(struct bytes der, const char *name, X509_CRL **out, struct err *e
                err_set(e, ERR_INPUT, "crl.malformed", "%s: not one DER revocation list", name),
                err_field(e, "%s", name), err_expected(e, "one X.509 CRL in DER");
     *out = STEAL(c);
+    return true;
+}
+
+bool cert_open(struct evidence_cache *cache, struct bytes der, const char *name, X509 **out,
+               struct err *e)
+{
+    uint8_t id[CACHE_ID];
+    X509 *x;
+
+    if (cache == NULL || der.n > CERT_MAX)
+        return cert_parse(der, name, out, e);
+    cache_id(cache, "certificate", der, (struct bytes){NULL, 0}, id);
+    x = cache_object(cache, id);
+    if (x == NULL) {
+        if (!cert_parse(der, name, &x, e))
+            return false;
+        if (!cache_keep(cache, id, der.n, x, x509_drop)) {
+            *out = x;
+            return true;
+        }
+    }
+    X509_up_ref(x);
+    *out = x;
+    return true;
+}
+
+bool crl_open(struct evidence_cache *cache, struct bytes der, const char *name, X509_CRL **out,
+              struct err *e)
+{
+    uint8_t id[CACHE_ID];
+    X509_CRL *c;
+
+    if (cache == NULL || der.n > CACHE_OBJECT_MAX)
+        return crl_parse(der, name, out, e);
+    cache_id(cache, "crl", der, (struct bytes){NULL, 0}, id);
+    c = cache_object(cache, id);
+    if (c == NULL) {
+        if (!crl_parse(der, name, &c, e))
+            return false;
+        if (!cache_keep(cache, id, der.n, c, crl_drop)) {
+            *out = c;
+            return true;
+        }
+    }
+    X509_CRL_up_ref(c);
+    *out = c;
     return true;
 }
 
@@ -149,31 +205,75 @@ static bool pss_is_amds(const X509_ALGOR *a)
     return good;
 }
 
-static bool algorithms_check(const X509_ALGOR *outer, const X509_ALGOR *inner, const char *reason,
-                             const char *name, struct err *e)
+static const struct scheme {
+    int nid; /* 0: PSS with AMD's parameters */
+    const char *expected;
+} schemes[] = {
+    [CERT_PSS_SHA384] = {0, "RSASSA-PSS, SHA-384, MGF1-SHA-384, salt 48, trailer 1, stated twice"},
+    [CERT_ECDSA_SHA256] = {NID_ecdsa_with_SHA256, "ecdsa-with-SHA256, stated twice"},
+    [CERT_ECDSA_SHA384] = {NID_ecdsa_with_SHA384, "ecdsa-with-SHA384, stated twice"},
+};
+
+/* RFC 5758 3.2: ECDSA's identifiers have no parameters at all. */
+static bool scheme_is(enum cert_scheme scheme, const X509_ALGOR *a)
 {
-    if (inner != NULL && pss_is_amds(outer) && pss_is_amds(inner) &&
-        X509_ALGOR_cmp(outer, inner) == 0)
-        return true;
-    return err_set(e, ERR_INPUT, reason, "%s: not signed as this vendor signs", name),
-           err_field(e, "%s", name),
-           err_expected(e, "RSASSA-PSS, SHA-384, MGF1-SHA-384, salt 48, trailer 1, stated twice");
+    const void *parameter;
+    int type;
+
+    if (schemes[scheme].nid == 0)
+        return pss_is_amds(a);
+    return algorithm_is(a, schemes[scheme].nid, &parameter, &type) && type == V_ASN1_UNDEF;
 }
 
-bool cert_check_signed(X509 *x, X509 *issuer, const char *name, struct err *e)
+/* Both must be equal, so that one of them speaks for the other. */
+static bool algorithms_check(enum cert_scheme scheme, const X509_ALGOR *outer,
+                             const X509_ALGOR *inner, const char *reason, const char *name,
+                             struct err *e)
+{
+    if (inner != NULL && outer != NULL && X509_ALGOR_cmp(outer, inner) == 0 &&
+        scheme_is(scheme, outer))
+        return true;
+    return err_set(e, ERR_INPUT, reason, "%s: not signed as this vendor signs", name),
+           err_field(e, "%s", name), err_expected(e, "%s", schemes[scheme].expected);
+}
+
+/* The name of "this object is signed by that issuer as that scheme says". False: one of them is not
+ * out of the cache. */
+static bool signed_id(const struct evidence_cache *cache, const void *object, const X509 *issuer,
+                      enum cert_scheme scheme, uint8_t id[CACHE_ID])
+{
+    static const char *const labels[] = {"signed-pss-sha384", "signed-ecdsa-sha256",
+                                         "signed-ecdsa-sha384"};
+    uint8_t what[CACHE_ID], by[CACHE_ID];
+
+    if (!cache_id_of(cache, object, what) || !cache_id_of(cache, issuer, by))
+        return false;
+    cache_id(cache, labels[scheme], BYTES_OF(what), BYTES_OF(by), id);
+    return true;
+}
+
+bool cert_check_signed(X509 *x, X509 *issuer, enum cert_scheme scheme, struct evidence_cache *cache,
+                       const char *name, struct err *e)
 {
     const X509_ALGOR *outer = NULL;
+    uint8_t id[CACHE_ID];
+    bool named = signed_id(cache, x, issuer, scheme, id);
 
+    /* all that follows looks at nothing but the bytes of both, which the id stands for */
+    if (named && cache_knows(cache, id))
+        return true;
     if (X509_NAME_cmp(X509_get_issuer_name(x), X509_get_subject_name(issuer)) != 0)
         return err_set(e, ERR_INPUT, "cert.shape", "%s: of another issuer", name),
                err_field(e, "%s", name);
     X509_get0_signature(NULL, &outer, x);
-    if (!algorithms_check(outer, X509_get0_tbs_sigalg(x), "cert.algorithm", name, e))
+    if (!algorithms_check(scheme, outer, X509_get0_tbs_sigalg(x), "cert.algorithm", name, e))
         return false;
     if (X509_verify(x, X509_get0_pubkey(issuer)) != 1)
         return fail(),
                err_set(e, ERR_INPUT, "cert.signature", "%s: its issuer did not sign this", name),
                err_field(e, "%s", name);
+    if (named)
+        cache_learn(cache, id);
     return true;
 }
 
@@ -197,25 +297,31 @@ static X509_ALGOR *crl_inner_algorithm(X509_CRL *crl)
     return a;
 }
 
-bool crl_check_signed(X509_CRL *crl, X509 *issuer, const char *name, struct err *e)
+bool crl_check_signed(X509_CRL *crl, X509 *issuer, enum cert_scheme scheme,
+                      struct evidence_cache *cache, const char *name, struct err *e)
 {
     const X509_ALGOR *outer = NULL;
+    uint8_t id[CACHE_ID];
+    bool named = signed_id(cache, crl, issuer, scheme, id), good;
     X509_ALGOR *inner;
-    bool good;
 
+    if (named && cache_knows(cache, id))
+        return true;
     if (X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(issuer)) != 0)
         return err_set(e, ERR_INPUT, "crl.signature", "%s: of another issuer", name),
                err_field(e, "%s", name);
     X509_CRL_get0_signature(crl, NULL, &outer);
     inner = crl_inner_algorithm(crl);
-    good = algorithms_check(outer, inner, "crl.algorithm", name, e);
+    good = algorithms_check(scheme, outer, inner, "crl.algorithm", name, e);
     X509_ALGOR_free(inner);
     if (!good)
         return fail();
     if (X509_CRL_verify(crl, X509_get0_pubkey(issuer)) != 1)
         return fail(),
-               err_set(e, ERR_INPUT, "crl.signature", "%s: the root did not sign this", name),
+               err_set(e, ERR_INPUT, "crl.signature", "%s: its issuer did not sign this", name),
                err_field(e, "%s", name);
+    if (named)
+        cache_learn(cache, id);
     return true;
 }
 

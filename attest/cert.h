@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "attest/cache.h"
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -22,6 +23,13 @@ DEFINE_CLEANUP(pkey, EVP_PKEY *, EVP_PKEY_free)
 NODISCARD bool cert_parse(struct bytes der, const char *name, X509 **out, struct err *e);
 NODISCARD bool crl_parse(struct bytes der, const char *name, X509_CRL **out, struct err *e);
 
+/* The same, from the cache where it has these very bytes (with their key decoded), which keeps what
+ * was parsed. *out is a reference of the caller's own, also then. cache may be NULL. */
+NODISCARD bool cert_open(struct evidence_cache *cache, struct bytes der, const char *name,
+                         X509 **out, struct err *e);
+NODISCARD bool crl_open(struct evidence_cache *cache, struct bytes der, const char *name,
+                        X509_CRL **out, struct err *e);
+
 /* The subject has exactly one common name, and it is this. cert.shape. */
 NODISCARD bool cert_check_name(const X509 *x, const char *cn, const char *name, struct err *e);
 
@@ -32,10 +40,20 @@ NODISCARD bool cert_check_time(const X509 *x, int64_t now_s, const char *name, s
  * bits. cert.shape. */
 NODISCARD bool cert_check_ca(X509 *x, const char *name, struct err *e);
 
-/* Signed by issuer's key, issuer's name matches, and both AlgorithmIdentifiers say RSASSA-PSS with
- * SHA-384, MGF1 of SHA-384, salt 48, trailer 1. cert.algorithm, cert.shape, cert.signature. */
-NODISCARD bool cert_check_signed(X509 *x, X509 *issuer, const char *name, struct err *e);
-NODISCARD bool crl_check_signed(X509_CRL *crl, X509 *issuer, const char *name, struct err *e);
+/* How a vendor signs certificates and lists; nothing else is accepted under its roots. */
+enum cert_scheme {
+    CERT_PSS_SHA384,   /* AMD: RSASSA-PSS, SHA-384, MGF1 of SHA-384, salt 48, trailer 1 */
+    CERT_ECDSA_SHA256, /* Intel */
+    CERT_ECDSA_SHA384, /* AWS Nitro */
+};
+
+/* Signed by issuer's key, issuer's name matches, and both AlgorithmIdentifiers say what the scheme
+ * says. With a cache, and both objects out of it, a signature that was verified before is not
+ * verified again; everything else is. cert.algorithm, cert.shape, cert.signature. */
+NODISCARD bool cert_check_signed(X509 *x, X509 *issuer, enum cert_scheme scheme,
+                                 struct evidence_cache *cache, const char *name, struct err *e);
+NODISCARD bool crl_check_signed(X509_CRL *crl, X509 *issuer, enum cert_scheme scheme,
+                                struct evidence_cache *cache, const char *name, struct err *e);
 
 /* thisUpdate <= now, or crl.validity. *stale: nextUpdate is past or missing. */
 NODISCARD bool crl_check_time(const X509_CRL *crl, int64_t now_s, bool *stale, const char *name,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "attest/snp_check.h"
+#include "base/str.h"
 
 /* One row a technology: a new one is a row here and a file that checks it. */
 static const struct format {
@@ -35,6 +36,17 @@ const struct evidence_file *evidence_file(const struct evidence_input *in, const
         if (strcmp(in->files[i].name, name) == 0)
             return &in->files[i];
     return NULL;
+}
+
+void evidence_passed(const struct evidence_options *o, const char *reason, const char *subject)
+{
+    struct evidence_checked *c;
+
+    if (o->checks == NULL || o->checks->n == EVIDENCE_CHECKS)
+        return;
+    c = &o->checks->check[o->checks->n++];
+    str_copy(c->reason, sizeof c->reason, reason);
+    str_copy(c->subject, sizeof c->subject, subject);
 }
 
 static bool too_large(struct err *e, const char *name, size_t got, size_t most)

@@ -17,6 +17,7 @@
 #define ATTEST_EVIDENCE_H
 
 #include "attest/anchors.h"
+#include "attest/cache.h"
 #include "attest/facts.h"
 #include "attest/platforms.h"
 #include "base/bytes.h"
@@ -41,13 +42,26 @@ struct evidence_input {
     unsigned files_n;
 };
 
+/* The checks that evidence passed, in order, each by the reason that failing it would have had, and
+ * what it looked at: {"cert.signature", "ask.der"}. A check that was not made is not here. */
+#define EVIDENCE_CHECKS 64
+struct evidence_checks {
+    unsigned n;
+    struct evidence_checked {
+        char reason[40], subject[40];
+    } check[EVIDENCE_CHECKS];
+};
+
 struct evidence_options {
     int64_t now_s;              /* certificates and lists are judged at this time */
     const uint8_t *report_data; /* 64 bytes that must stand in it; NULL: not checked (offline) */
     bool allow_simulated;       /* accept evidence under a simulated vendor root, marked so */
-    bool allow_debug; /* looking, not trusting: a finding instead of a refusal (offline) */
-    bool lenient;     /* accept revocation lists past their date, with a finding */
-    const struct anchor *anchors; /* NULL: the built-in ones */
+    bool allow_debug;     /* looking, not trusting: a finding instead of a refusal (offline) */
+    bool lenient;         /* accept revocation lists past their date, with a finding */
+    bool signatures_only; /* leave out what needs collateral, with a finding */
+    struct evidence_cache *cache;   /* what earlier verifications found; NULL: none. Borrowed */
+    struct evidence_checks *checks; /* where to note what was checked; NULL: nowhere. Borrowed */
+    const struct anchor *anchors;   /* NULL: the built-in ones */
     size_t anchors_n;
     const struct platform *platforms; /* the generation table; NULL: the built-in one */
     size_t platforms_n;
@@ -60,6 +74,9 @@ NODISCARD bool evidence_verify(const struct evidence_input *in, const struct evi
 
 /* The technology's word that the bytes look like ("sev-snp"), or NULL. A guess by shape. */
 const char *evidence_technology(struct bytes evidence);
+
+/* Notes a passed check in o->checks, where there is one. */
+void evidence_passed(const struct evidence_options *o, const char *reason, const char *subject);
 
 /* The file of that name, or NULL. */
 const struct evidence_file *evidence_file(const struct evidence_input *in, const char *name);

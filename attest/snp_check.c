@@ -102,7 +102,7 @@ static bool file_need(const struct snp_case *c, const char *name, X509 **out, st
                err_field(e, "%s", name), err_expected(e, "a certificate in DER"),
                err_mend(e, c->vlek ? "take it from the certificate table of the cloud provider"
                                    : "fetch it at kdsintf.amd.com for this chip and REPORTED_TCB");
-    return cert_parse(der, name, out, e);
+    return cert_open(c->o->cache, der, name, out, e);
 }
 
 static bool anchor_check(struct snp_case *c, struct err *e)
@@ -145,7 +145,7 @@ static bool authorities_check(struct snp_case *c, struct err *e)
     snprintf(cn, sizeof cn, "SEV-%s%s%s", c->vlek ? "VLEK-" : "", c->anchor->name, mark);
     if (!cert_check_name(c->ca, cn, c->ca_name, e) || !cert_check_ca(c->ca, c->ca_name, e) ||
         !cert_check_time(c->ca, now, c->ca_name, e) ||
-        !cert_check_signed(c->ca, c->ark, c->ca_name, e))
+        !cert_check_signed(c->ca, c->ark, CERT_PSS_SHA384, c->o->cache, c->ca_name, e))
         return false;
     return true;
 }
@@ -158,7 +158,7 @@ static bool leaf_check(const struct snp_case *c, struct err *e)
              c->anchor->simulated ? " (SIMULATED)" : "");
     return cert_check_name(c->key, cn, c->leaf_name, e) &&
            cert_check_time(c->key, c->o->now_s, c->leaf_name, e) &&
-           cert_check_signed(c->key, c->ca, c->leaf_name, e);
+           cert_check_signed(c->key, c->ca, CERT_PSS_SHA384, c->o->cache, c->leaf_name, e);
 }
 
 static bool revocation_check(struct snp_case *c, struct err *e)
@@ -170,8 +170,8 @@ static bool revocation_check(struct snp_case *c, struct err *e)
         return false;
     if (der.n == 0)
         return true; /* a finding, not a refusal: see facts_fill() */
-    if (!crl_parse(der, "ark_crl.der", &crl, e) ||
-        !crl_check_signed(crl, c->ark, "ark_crl.der", e) ||
+    if (!crl_open(c->o->cache, der, "ark_crl.der", &crl, e) ||
+        !crl_check_signed(crl, c->ark, CERT_PSS_SHA384, c->o->cache, "ark_crl.der", e) ||
         !crl_check_time(crl, c->o->now_s, &c->crl_stale, "ark_crl.der", e))
         return false;
     if (crl_lists(crl, c->ca)) /* what an old list revoked stays revoked */
