@@ -246,6 +246,9 @@ void rows_add(struct rows *r, const Bailey__V1__Object *o, const char *change)
     case BAILEY__V1__OBJECT__KIND_EVENT:
         event_row(&r->table, o->event);
         break;
+    case BAILEY__V1__OBJECT__KIND_TRUST_POLICY:
+    case BAILEY__V1__OBJECT__KIND_ADVISORY:
+    case BAILEY__V1__OBJECT__KIND_EXCEPTION:
     case BAILEY__V1__OBJECT__KIND__NOT_SET:
     default:
         return;

@@ -110,6 +110,9 @@ bool filter_matches(const struct filter *f, const Bailey__V1__Object *v)
         if (f->kind != OBJECT_EVENT)
             return false;
         break;
+    case BAILEY__V1__OBJECT__KIND_TRUST_POLICY:
+    case BAILEY__V1__OBJECT__KIND_ADVISORY:
+    case BAILEY__V1__OBJECT__KIND_EXCEPTION:
     case BAILEY__V1__OBJECT__KIND__NOT_SET:
     default:
         return false;
