@@ -36,7 +36,7 @@ static bool word_is(const ProtobufCEnumDescriptor *type, int value, const char *
 
 static bool object_in(const Bailey__V1__Object *o, const char *state)
 {
-    switch (o->kind_case) {
+    switch ((int)o->kind_case) {
     case BAILEY__V1__OBJECT__KIND_WORKLOAD:
         return workload_in(o->workload, state);
     case BAILEY__V1__OBJECT__KIND_NODE:

@@ -95,6 +95,11 @@ NODISCARD bool number_range_parse(const char *text, struct number_range *out, st
 /* The same with dates "2025-05-14" (the whole day, UTC) or times "2025-05-14T00:00:00Z". */
 NODISCARD bool time_range_parse(const char *text, struct time_range *out, struct err *e);
 
+/* One version of up to four numbers, missing ones 0. ERR_INPUT selector.bad-version. */
+NODISCARD bool version_parse(const char *text, uint32_t part[4], struct err *e);
+/* A time, or the first second of a date (UTC). ERR_INPUT selector.bad-moment. */
+NODISCARD bool moment_parse(const char *text, int64_t *wall_s, struct err *e);
+
 bool version_range_holds(const struct version_range *r, const uint32_t part[4]);
 bool number_range_holds(const struct number_range *r, uint64_t value);
 bool time_range_holds(const struct time_range *r, int64_t wall_s);

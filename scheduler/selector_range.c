@@ -101,6 +101,21 @@ static bool version_take(const char *s, uint32_t part[4])
     return false; /* a fifth part */
 }
 
+bool version_parse(const char *text, uint32_t part[4], struct err *e)
+{
+    char shown[128];
+    uint32_t v[4];
+
+    if (version_take(text, v)) {
+        memcpy(part, v, sizeof v);
+        return true;
+    }
+    (void)str_printable(bytes_str(text), shown, sizeof shown);
+    err_set(e, ERR_INPUT, "selector.bad-version", "not a version: \"%s\"", shown);
+    err_found(e, "%s", shown);
+    return err_expected(e, "up to four numbers with dots between, as in 1.55.39");
+}
+
 static int version_order(const uint32_t a[4], const uint32_t b[4])
 {
     for (unsigned i = 0; i < 4; i++)
@@ -269,6 +284,19 @@ static bool time_take(const char *s, int64_t *wall_s, int64_t *span)
     memcpy(full, s, 10);
     memcpy(full + 10, "T00:00:00Z", 11);
     return time_parse(full, wall_s, NULL);
+}
+
+bool moment_parse(const char *text, int64_t *wall_s, struct err *e)
+{
+    char shown[128];
+    int64_t span;
+
+    if (time_take(text, wall_s, &span))
+        return true;
+    (void)str_printable(bytes_str(text), shown, sizeof shown);
+    err_set(e, ERR_INPUT, "selector.bad-moment", "not a date or time: \"%s\"", shown);
+    err_found(e, "%s", shown);
+    return err_expected(e, "a date as 2026-12-01 or a time as 2026-12-01T08:00:00Z");
 }
 
 static bool time_bound(struct time_range *r, enum compare op, int64_t wall_s)
