@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 
 #include "attest/sim/sim_cert.h"
+#include "attest/sim/sim_ec.h"
 #include "attest/sim/sim_kind.h"
 #include "base/cleanup.h"
 
@@ -71,16 +72,6 @@ static void put_le(uint8_t *at, uint64_t v, size_t width)
         at[i] = (uint8_t)(v >> 8 * i);
 }
 
-static bool digest(const char *what, uint64_t n, const EVP_MD *md, uint8_t *out)
-{
-    uint8_t text[64] = {0};
-    size_t len = strlen(what);
-
-    memcpy(text, what, len); /* our own literals: shorter than 56 */
-    put_le(text + len, n, 8);
-    return EVP_Digest(text, len + 8, out, NULL, md, NULL) == 1;
-}
-
 static void put_tcb(uint8_t *at, const struct sim_tcb *t, bool fmc)
 {
     const uint8_t turin[8] = {t->fmc, t->bootloader, t->tee, t->snp, 0, 0, 0, t->microcode};
@@ -145,8 +136,8 @@ static bool report_fill(const struct sim_platform *p, const struct sim_chip *chi
     if (p->defect == SIM_SNP_STALE_REPORT_DATA)
         for (int i = 0; i < 64; i++)
             r[0x050 + i] ^= 0xff;
-    if (!digest("bailey simulated guest", 0, EVP_sha384(), r + 0x090) ||
-        !digest("bailey simulated report", p->chip, EVP_sha256(), r + 0x140))
+    if (!sim_digest("bailey simulated guest", 0, EVP_sha384(), r + 0x090) ||
+        !sim_digest("bailey simulated report", p->chip, EVP_sha256(), r + 0x140))
         return false;
     memset(r + 0x160, 0xff, 32);
     put_tcb(r + 0x180, &p->snp.committed_tcb, chip->fmc);
@@ -187,7 +178,7 @@ static bool chip_init(const struct sim_platform *p, uint64_t chip, struct sim_ch
         .fmc = p->generation == SIM_TURIN,
         .vlek = p->snp.vlek,
     };
-    if (!digest("bailey simulated chip", chip, EVP_sha512(), c->id))
+    if (!sim_digest("bailey simulated chip", chip, EVP_sha512(), c->id))
         return false;
     memset(c->id + c->id_n, 0, sizeof c->id - c->id_n);
     return true;
