@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 
 #include "base/bytes.h"
+#include "base/err.h"
 
 enum sim_curve { SIM_P256, SIM_P384 };
 
