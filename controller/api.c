@@ -1,8 +1,8 @@
 #include "controller/api.h"
 
-#include <strings.h>
-
 #include "base/str.h"
+#include "config/convert_facts.h"
+#include "config/convert_rules.h"
 #include "controller/authorize.h"
 #include "controller/enrol.h"
 #include "controller/reply.h"
@@ -41,30 +41,6 @@ bool api_serve(struct state *st, struct rpc_server *server, unsigned listeners, 
     return rpc_server_method(server, &fetch, e);
 }
 
-bool kind_parse(const char *text, enum object_kind *out, struct err *e)
-{
-    static const char *const kinds[OBJECT_KINDS] = {"workload", "node", "keep", "event"};
-    const char *near;
-
-    for (size_t i = 0; i < OBJECT_KINDS; i++) {
-        size_t n = strlen(kinds[i]);
-
-        if (strncasecmp(text, kinds[i], n) == 0 &&
-            (text[n] == '\0' || strcasecmp(text + n, "s") == 0)) {
-            *out = (enum object_kind)i;
-            return true;
-        }
-    }
-    err_set(e, ERR_INPUT, "api.unknown-kind", "no such kind: %.40s", text);
-    err_field(e, "kind");
-    err_found(e, "%.40s", text);
-    err_expected(e, "Workload, Node, Keep or Event");
-    near = str_nearest(text, kinds, OBJECT_KINDS);
-    if (near != NULL)
-        err_mend(e, "did you mean %s?", near);
-    return false;
-}
-
 static bool has_labels(const struct filter *f, const Bailey__V1__Metadata *m)
 {
     for (size_t i = 0; i < f->labels_n; i++) {
@@ -84,40 +60,60 @@ static bool is(const char *wanted, const char *value)
     return wanted == NULL || wanted[0] == '\0' || strcmp(wanted, value) == 0;
 }
 
+/* Whether a node's evidence proves what `where` says; counts those of which it does not say. */
+static bool is_there(const struct filter *f, const Bailey__V1__Node *n)
+{
+    const Bailey__V1__NodeStatus *s = n->status;
+    struct facts facts;
+    enum truth truth;
+
+    if (f->where == NULL)
+        return true;
+    if (s == NULL || s->facts == NULL || !facts_from_message(s->facts, &facts, NULL))
+        return false;
+    truth = selector_eval(f->where, &facts, SENSE_REFUSE, SIMULATED_DEFAULT);
+    if (truth == TRUTH_UNKNOWN && !f->maybe && f->unsure != NULL)
+        ++*f->unsure;
+    return truth == TRUTH_YES || (truth == TRUTH_UNKNOWN && f->maybe);
+}
+
+bool filter_where(struct filter *f, const Bailey__V1__Selector *m, bool maybe, struct arena *a,
+                  struct err *e)
+{
+    struct selector *s = arena_alloc(a, sizeof *s);
+
+    f->maybe = maybe;
+    if (m == NULL)
+        return true;
+    if (s == NULL)
+        return err_set(e, ERR_NOMEM, "api.memory", "no memory");
+    if (f->kind != OBJECT_NODE)
+        return err_set(e, ERR_INPUT, "api.where", "only nodes have evidence"),
+               err_field(e, "where");
+    if (!selector_from_message(m, a, s, e))
+        return err_field(e, "where");
+    f->where = s;
+    return true;
+}
+
 bool filter_matches(const struct filter *f, const Bailey__V1__Object *v)
 {
-    const Bailey__V1__Metadata *m;
+    const Bailey__V1__Keep *k = v->keep;
+    Bailey__V1__Metadata *m;
+    enum object_kind kind;
 
-    switch (v->kind_case) {
-    case BAILEY__V1__OBJECT__KIND_WORKLOAD:
-        m = v->workload->metadata;
-        if (f->kind != OBJECT_WORKLOAD || !is(f->workload, m->name))
-            return false;
-        break;
-    case BAILEY__V1__OBJECT__KIND_NODE:
-        m = v->node->metadata;
-        return f->kind == OBJECT_NODE && is(f->name, m->name) && is(f->node, m->name) &&
-               has_labels(f, m);
-    case BAILEY__V1__OBJECT__KIND_KEEP:
-        m = v->keep->metadata;
-        if (f->kind != OBJECT_KEEP || !is(f->workload, v->keep->spec->workload) ||
-            !is(f->node, v->keep->spec->node) ||
-            (!f->include_ended && v->keep->status->state == KEEP_STATE(ended)))
-            return false;
-        break;
-    case BAILEY__V1__OBJECT__KIND_EVENT:
-        m = v->event->metadata;
-        if (f->kind != OBJECT_EVENT)
-            return false;
-        break;
-    case BAILEY__V1__OBJECT__KIND_TRUST_POLICY:
-    case BAILEY__V1__OBJECT__KIND_ADVISORY:
-    case BAILEY__V1__OBJECT__KIND_EXCEPTION:
-    case BAILEY__V1__OBJECT__KIND__NOT_SET:
-    default:
+    if (!view_kind(v, &kind, &m) || kind != f->kind || !is(f->name, m->name) || !has_labels(f, m))
         return false;
-    }
-    return is(f->namespace, m->namespace_) && is(f->name, m->name) && has_labels(f, m);
+    if (kind_of(kind)->namespaced && !is(f->namespace, m->namespace_))
+        return false;
+    if (kind == OBJECT_WORKLOAD)
+        return is(f->workload, m->name);
+    if (kind == OBJECT_NODE)
+        return is(f->node, m->name) && is_there(f, v->node);
+    if (kind == OBJECT_KEEP)
+        return is(f->workload, k->spec->workload) && is(f->node, k->spec->node) &&
+               (f->include_ended || k->status->state != KEEP_STATE(ended));
+    return kind != OBJECT_EXCEPTION || is(f->workload, v->exception->spec->workload);
 }
 
 void api_create_token(struct rpc_call *call, const ProtobufCMessage *base, void *user)

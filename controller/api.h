@@ -4,6 +4,7 @@
 
 #include "bailey/v1/operator.pb-c.h"
 #include "bailey/v1/session.pb-c.h"
+#include "controller/kind.h"
 #include "controller/state.h"
 #include "rpc/server.h"
 
@@ -20,11 +21,9 @@ void api_why(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_status(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_create_token(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_stat_artifact(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+void api_forecast(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 extern const struct rpc_stream api_watch, api_events, api_logs, api_put_artifact,
     api_fetch_artifact;
-
-/* "Workload", "node", "KEEPS", ... ERR_INPUT with the kinds there are. */
-NODISCARD bool kind_parse(const char *text, enum object_kind *out, struct err *e);
 
 /* Which objects a listing or watch is about; borrowed texts, "" or NULL: all. */
 struct filter {
@@ -33,7 +32,15 @@ struct filter {
     Bailey__V1__ListRequest__LabelsEntry *const *labels;
     size_t labels_n;
     bool include_ended;
+    const struct selector *where; /* NULL: any node */
+    bool maybe;                   /* with where: also nodes of which it cannot be told */
+    uint32_t *unsure;             /* without maybe: counts those; may be NULL */
 };
+
+/* filter.where from a request's selector (NULL: none), in memory of `a`. */
+NODISCARD bool filter_where(struct filter *f, const Bailey__V1__Selector *m, bool maybe,
+                            struct arena *a, struct err *e);
+
 bool filter_matches(const struct filter *f, const Bailey__V1__Object *view);
 
 /* The explanation of a workload's placement, in memory of `a`. node: only this one, or "". */

@@ -14,14 +14,11 @@
 static struct object *find_object(const struct state *st, enum object_kind kind, const char *ns,
                                   const char *name)
 {
-    struct keep *k;
+    struct object *o = object_find(st, kind, ns, name);
 
-    if (kind == OBJECT_WORKLOAD)
-        return (struct object *)state_workload(st, ns, name);
-    if (kind == OBJECT_NODE)
-        return (struct object *)state_node(st, name);
-    k = state_keep(st, ns, name);
-    return (struct object *)(k != NULL ? k : state_keep_uid(st, name));
+    if (o == NULL && kind == OBJECT_KEEP)
+        return (struct object *)state_keep_uid(st, name);
+    return o;
 }
 
 static const Bailey__V1__Event *find_event(const struct state *st, const char *name)
@@ -75,9 +72,7 @@ static int by_key(const void *x, const void *y)
 static size_t sorted(const struct state *st, enum object_kind kind, const char *after,
                      struct object ***out)
 {
-    const struct map *m = kind == OBJECT_WORKLOAD ? &st->workloads
-                          : kind == OBJECT_NODE   ? &st->nodes
-                                                  : &st->keeps;
+    const struct map *m = kind_map(st, kind);
     struct object **v = calloc(m->n + 1, sizeof *v), *o;
     size_t n = 0;
 
@@ -146,7 +141,8 @@ void api_list(struct rpc_call *call, const ProtobufCMessage *base, void *user)
                        .node = r->node,
                        .labels = r->labels,
                        .labels_n = r->n_labels,
-                       .include_ended = r->include_ended};
+                       .include_ended = r->include_ended,
+                       .unsure = &out.unsure};
     struct page page = {.limit = r->limit == 0 ? LIST_DEFAULT : r->limit};
     AUTO_ARENA struct arena a;
     struct err e = {0};
@@ -155,7 +151,8 @@ void api_list(struct rpc_call *call, const ProtobufCMessage *base, void *user)
     if (page.limit > LIST_MAX)
         page.limit = LIST_MAX;
     page.v = arena_array(&a, page.limit, sizeof *page.v);
-    if (page.v == NULL || !kind_parse(r->kind, &f.kind, &e)) {
+    if (page.v == NULL || !kind_parse(r->kind, &f.kind, &e) ||
+        !filter_where(&f, r->where, r->maybe, &a, &e)) {
         rpc_fail(call, &e);
         return;
     }

@@ -16,7 +16,8 @@ struct watch {
     Bailey__V1__WatchRequest *request; /* owned; filter borrows from it. NULL: of Events */
     Bailey__V1__EventsRequest *events; /* the other way round */
     struct filter filter;
-    unsigned refs; /* the call, and a barrier under way */
+    struct arena arena; /* of the filter's selector */
+    unsigned refs;      /* the call, and a barrier under way */
 };
 
 static void watch_unref(struct watch *w)
@@ -25,6 +26,7 @@ static void watch_unref(struct watch *w)
         return;
     message_free(w->request == NULL ? NULL : &w->request->base);
     message_free(w->events == NULL ? NULL : &w->events->base);
+    arena_fini(&w->arena);
     free(w);
 }
 
@@ -36,6 +38,7 @@ static struct watch *watch_begin(struct rpc_call *call, struct state *st)
     w->st = st;
     w->call = call;
     w->refs = 1;
+    arena_init(&w->arena, 1 << 20);
     rpc_call_set_user(call, w);
     return w;
 }
@@ -71,9 +74,7 @@ static void on_changed(struct watcher *base, enum change change, const Bailey__V
 static void show_existing(struct state *st, void *data)
 {
     struct watch *w = data;
-    const struct map *m = w->filter.kind == OBJECT_WORKLOAD ? &st->workloads
-                          : w->filter.kind == OBJECT_NODE   ? &st->nodes
-                                                            : &st->keeps;
+    const struct map *m = kind_map(st, w->filter.kind);
     struct object *o;
 
     for (size_t i = 0;
@@ -117,7 +118,8 @@ static void on_watch(struct rpc_call *call, const ProtobufCMessage *base, void *
                         .labels = (Bailey__V1__ListRequest__LabelsEntry *const *)(void *)r->labels,
                         .labels_n = r->n_labels,
                         .include_ended = r->include_ended};
-    if (!kind_parse(r->kind, &w->filter.kind, &e)) {
+    if (!kind_parse(r->kind, &w->filter.kind, &e) ||
+        !filter_where(&w->filter, r->where, r->maybe, &w->arena, &e)) {
         rpc_finish(call, &e);
         return;
     }

@@ -6,6 +6,7 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "config/convert_facts.h"
+#include "controller/policy_state.h"
 #include "controller/txn.h"
 
 #define KILL_GRACE_MS 10000 /* from deciding to end a keep to its certain end */
@@ -72,6 +73,9 @@ bool state_init(struct state *st, uv_loop_t *loop, struct store *store, const st
     map_init(&st->keeps, seed);
     map_init(&st->keeps_by_uid, seed);
     map_init(&st->tokens, seed);
+    map_init(&st->policies, seed);
+    map_init(&st->advisories, seed);
+    map_init(&st->exceptions, seed);
     st->fleet = fleet_new(seed);
     st->cluster = malloc(sizeof *st->cluster);
     if (st->fleet == NULL || st->cluster == NULL)
@@ -224,6 +228,34 @@ static bool load_keep(void *data, struct bytes key, struct bytes value, struct e
     return true;
 }
 
+static bool load_trust(void *data, enum object_kind kind, const ProtobufCMessageDescriptor *type,
+                       struct bytes key, struct bytes value, struct err *e)
+{
+    ProtobufCMessage *m = record_read(type, key, value, e);
+    bool ok;
+
+    if (m == NULL)
+        return false;
+    ok = trust_new(data, kind, m) != NULL || err_set(e, ERR_NOMEM, "state.memory", "no memory");
+    message_free(m);
+    return ok;
+}
+
+static bool load_policy(void *data, struct bytes key, struct bytes value, struct err *e)
+{
+    return load_trust(data, OBJECT_POLICY, &bailey__v1__trust_policy__descriptor, key, value, e);
+}
+
+static bool load_advisory(void *data, struct bytes key, struct bytes value, struct err *e)
+{
+    return load_trust(data, OBJECT_ADVISORY, &bailey__v1__advisory__descriptor, key, value, e);
+}
+
+static bool load_exception(void *data, struct bytes key, struct bytes value, struct err *e)
+{
+    return load_trust(data, OBJECT_EXCEPTION, &bailey__v1__exception__descriptor, key, value, e);
+}
+
 static bool load_token(void *data, struct bytes key, struct bytes value, struct err *e)
 {
     struct state *st = data;
@@ -250,15 +282,17 @@ static bool load_event(void *data, struct bytes key, struct bytes value, struct 
            err_set(e, ERR_NOMEM, "state.memory", "no memory");
 }
 
-/* Kinds in the order that references want: a keep names its workload and its node. */
+/* Kinds in the order that references want: a workload names policies, a keep its workload and its
+ * node. */
 bool state_load(struct state *st, struct err *e)
 {
     static const struct {
         const char *prefix;
         store_each_fn *load;
     } kinds[] = {
-        {"cluster", load_cluster}, {"node/", load_node},   {"workload/", load_workload},
-        {"keep/", load_keep},      {"token/", load_token}, {"event/", load_event},
+        {"cluster", load_cluster},      {"policy/", load_policy}, {"advisory/", load_advisory},
+        {"exception/", load_exception}, {"node/", load_node},     {"workload/", load_workload},
+        {"keep/", load_keep},           {"token/", load_token},   {"event/", load_event},
     };
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
@@ -278,6 +312,7 @@ void state_fini(struct state *st)
         workload_forget(st, w);
     for (size_t i = 0; (n = map_next(&st->nodes, &i)) != NULL; i = 0)
         node_forget(st, n);
+    trust_forget_all(st);
     for (size_t i = 0; (t = map_next(&st->tokens, &i)) != NULL;) {
         free(t->key);
         message_free(&t->msg->base);
@@ -291,6 +326,9 @@ void state_fini(struct state *st)
     map_fini(&st->keeps);
     map_fini(&st->keeps_by_uid);
     map_fini(&st->tokens);
+    map_fini(&st->policies);
+    map_fini(&st->advisories);
+    map_fini(&st->exceptions);
     fleet_free(st->fleet);
     message_free(&st->cluster->base);
 }

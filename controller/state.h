@@ -17,17 +17,26 @@
 #define NODE_LINK(s) BAILEY__V1__NODE_STATUS__LINK__##s
 #define NODE_TRUST(s) BAILEY__V1__NODE_STATUS__TRUST_STATE__##s
 
-enum object_kind { OBJECT_WORKLOAD, OBJECT_NODE, OBJECT_KEEP, OBJECT_EVENT, OBJECT_KINDS };
+enum object_kind {
+    OBJECT_WORKLOAD,
+    OBJECT_NODE,
+    OBJECT_KEEP,
+    OBJECT_EVENT,
+    OBJECT_POLICY,
+    OBJECT_ADVISORY,
+    OBJECT_EXCEPTION,
+    OBJECT_KINDS
+};
 
 struct session;
 struct workload;
 struct state;
 
-/* The first member of workload, node and keep. */
+/* The first member of workload, node, keep and trust_object. */
 struct object {
     enum object_kind kind;
     char *key;             /* owned: "ns/name", for nodes "name" */
-    ProtobufCMessage *msg; /* owned; Workload, Node or Keep with metadata, spec and status */
+    ProtobufCMessage *msg; /* owned; Workload, Node, ... with metadata, spec and status */
     uint64_t revision;     /* of its last flushed change */
     bool fresh;            /* not flushed since it was made */
     bool dirty;            /* in the open batch */
@@ -104,7 +113,8 @@ struct state {
     Bailey__V1__ClusterRecord *cluster;
     int64_t started_wall_ms, started_ms; /* wall, boottime */
     struct map workloads, nodes, keeps, keeps_by_uid, tokens;
-    VEC(Bailey__V1__Event *) events; /* oldest first */
+    struct map policies, advisories, exceptions; /* of struct trust_object, policy_state.h */
+    VEC(Bailey__V1__Event *) events;             /* oldest first */
     struct fleet *fleet;
     uint64_t next_id;
     uint64_t committed; /* revision that is durable */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "base/rand.h"
+#include "controller/kind.h"
+#include "controller/policy_state.h"
 #include "controller/reconcile.h"
 #include "controller/view.h"
 #include "proto/unpack.h"
@@ -148,11 +150,9 @@ void txn_delete(struct state *st, const char *key)
     must(store_batch_delete(batch_open(st)->ops, bytes_str(key)));
 }
 
-static const char *const prefixes[OBJECT_KINDS] = {"workload/", "node/", "keep/", "event/"};
-
 static const char *store_key(const struct object *o, char *out, size_t size)
 {
-    snprintf(out, size, "%s%s", prefixes[o->kind], o->key);
+    snprintf(out, size, "%s%s", kind_of(o->kind)->prefix, o->key);
     return out;
 }
 
@@ -182,15 +182,6 @@ static void show_object(struct state *st, enum change change, const struct objec
         show(st, change, view_object(st, o, &a));
 }
 
-static Bailey__V1__Metadata *object_metadata(const struct object *o)
-{
-    if (o->kind == OBJECT_WORKLOAD)
-        return ((Bailey__V1__Workload *)o->msg)->metadata;
-    if (o->kind == OBJECT_NODE)
-        return ((Bailey__V1__Node *)o->msg)->metadata;
-    return ((Bailey__V1__Keep *)o->msg)->metadata;
-}
-
 void txn_remove(struct state *st, struct object *o)
 {
     struct object **at = &st->txn->dirty;
@@ -211,8 +202,10 @@ void txn_remove(struct state *st, struct object *o)
         workload_forget(st, (struct workload *)o);
     else if (o->kind == OBJECT_NODE)
         node_forget(st, (struct node *)o);
-    else
+    else if (o->kind == OBJECT_KEEP)
         keep_forget(st, (struct keep *)o);
+    else
+        trust_forget(st, (struct trust_object *)o);
 }
 
 void txn_after(struct state *st, txn_effect_fn *fn, void *data)
@@ -275,7 +268,7 @@ static void flush_object(struct state *st, struct object *o, uint64_t revision)
 
     if (o->store) {
         o->revision = revision;
-        object_metadata(o)->revision = revision;
+        object_meta(o)->revision = revision;
         txn_put(st, store_key(o, key, sizeof key), o->msg);
     }
     show_object(st, o->fresh ? CHANGE_ADDED : CHANGE_MODIFIED, o);
@@ -350,8 +343,7 @@ static void event_drop_oldest(struct state *st)
 void event_add(struct state *st, const struct object *about, const char *type, const char *reason,
                const char *actor, const char *fmt, ...)
 {
-    static const char *const kinds[OBJECT_KINDS] = {"Workload", "Node", "Keep", "Event"};
-    const Bailey__V1__Metadata *m = object_metadata(about);
+    const Bailey__V1__Metadata *m = object_meta(about);
     Bailey__V1__Event ev = BAILEY__V1__EVENT__INIT;
     Bailey__V1__Metadata meta = BAILEY__V1__METADATA__INIT;
     char name[32], at[TIME_TEXT], uid[UUID_TEXT], key[64], message[512];
@@ -374,7 +366,7 @@ void event_add(struct state *st, const struct object *about, const char *type, c
     ev.metadata = &meta;
     ev.api_version = (char *)(uintptr_t) "bailey/v1";
     ev.kind = (char *)(uintptr_t) "Event";
-    ev.object_kind = (char *)(uintptr_t)kinds[about->kind];
+    ev.object_kind = (char *)(uintptr_t)kind_of(about->kind)->name;
     ev.object_name = m->name;
     ev.reason = (char *)(uintptr_t)reason;
     ev.message = message;
