@@ -1,0 +1,102 @@
+#include "attest/pem.h"
+
+static const char begin_line[] = "-----BEGIN CERTIFICATE-----";
+static const char end_line[] = "-----END CERTIFICATE-----";
+
+static bool bad(struct err *e, const char *name, const char *what)
+{
+    return err_set(e, ERR_INPUT, "cert.malformed", "%s: %s", name, what), err_field(e, "%s", name),
+           err_found(e, "%s", what), err_expected(e, "certificates in PEM (RFC 7468)");
+}
+
+static bool is_space(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static void skip_space(struct bytes *in)
+{
+    while (in->n > 0 && is_space(in->p[0]))
+        *in = (struct bytes){in->p + 1, in->n - 1};
+}
+
+static bool skip_line(struct bytes *in, const char *line)
+{
+    size_t n = strlen(line);
+
+    if (in->n < n || memcmp(in->p, line, n) != 0)
+        return false;
+    *in = (struct bytes){in->p + n, in->n - n};
+    return true;
+}
+
+static int sextet(uint8_t c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Base64 up to the next '-', with the padding and the zero bits that RFC 4648 asks for. */
+static bool base64_read(struct bytes *in, uint8_t *out, size_t *n)
+{
+    uint32_t bits = 0;
+    unsigned held = 0, pads = 0;
+
+    for (*n = 0; in->n > 0 && in->p[0] != '-'; *in = (struct bytes){in->p + 1, in->n - 1}) {
+        int v = sextet(in->p[0]);
+
+        if (is_space(in->p[0]))
+            continue;
+        if (in->p[0] == '=' && held >= 2 && pads < 2 && held + pads < 4) {
+            pads++;
+            continue;
+        }
+        if (v < 0 || pads > 0)
+            return false;
+        bits = bits << 6 | (uint32_t)v;
+        if (++held == 4) {
+            out[(*n)++] = (uint8_t)(bits >> 16);
+            out[(*n)++] = (uint8_t)(bits >> 8);
+            out[(*n)++] = (uint8_t)bits;
+            held = 0;
+            bits = 0;
+        }
+    }
+    if (held == 0)
+        return pads == 0;
+    if (held + pads != 4)
+        return false;
+    bits <<= 6 * pads;
+    out[(*n)++] = (uint8_t)(bits >> 16);
+    if (held == 3)
+        out[(*n)++] = (uint8_t)(bits >> 8);
+    return held == 3 ? (bits & 0xff) == 0 : (bits & 0xffff) == 0;
+}
+
+bool pem_certificates(struct bytes text, uint8_t *store, struct bytes out[PEM_BLOCKS], unsigned *n,
+                      const char *name, struct err *e)
+{
+    size_t size;
+
+    while (text.n > 0 && text.p[text.n - 1] == '\0')
+        text.n--;
+    *n = 0;
+    for (skip_space(&text); text.n > 0; skip_space(&text)) {
+        if (*n == PEM_BLOCKS)
+            return bad(e, name, "too many certificates");
+        if (!skip_line(&text, begin_line))
+            return bad(e, name, "something else than a certificate");
+        if (!base64_read(&text, store, &size) || !skip_line(&text, end_line))
+            return bad(e, name, "broken base64");
+        out[(*n)++] = (struct bytes){store, size};
+        store += size;
+    }
+    if (*n == 0)
+        return bad(e, name, "no certificate");
+    return true;
+}
