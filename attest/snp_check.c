@@ -1,20 +1,14 @@
 #include "attest/snp_check.h"
 
 #include <inttypes.h>
-#include <openssl/bn.h>
-#include <openssl/ec.h>
-#include <openssl/err.h>
 #include <stdio.h>
 
 #include "attest/binding.h"
-#include "attest/cert.h"
+#include "attest/ecdsa.h"
 #include "attest/snp_chain.h"
 #include "attest/snp_report.h"
 #include "attest/snp_tcb.h"
 #include "base/str.h"
-
-DEFINE_CLEANUP(ecdsa_sig, ECDSA_SIG *, ECDSA_SIG_free)
-DEFINE_CLEANUP(md_ctx, EVP_MD_CTX *, EVP_MD_CTX_free)
 
 /* Everything that one check gathers on its way. */
 struct snp_case {
@@ -81,76 +75,36 @@ static bool binding_check(const struct snp_case *c, struct err *e)
     return err_mend(e, "answer the newest challenge with a report taken for it");
 }
 
-/* R or S as OpenSSL has numbers; the range 1 to n-1 is checked here, not left to the library. */
-static BIGNUM *scalar(const uint8_t le[48], const EC_GROUP *p384)
-{
-    BIGNUM *v = BN_lebin2bn(le, 48, NULL);
-
-    if (v != NULL && !BN_is_zero(v) && BN_cmp(v, EC_GROUP_get0_order(p384)) < 0)
-        return v;
-    BN_free(v);
-    return NULL;
-}
-
-static ECDSA_SIG *signature_read(const struct snp_report *r)
-{
-    EC_GROUP *p384 = EC_GROUP_new_by_curve_name(NID_secp384r1);
-    BIGNUM *br = p384 == NULL ? NULL : scalar(r->r, p384);
-    BIGNUM *bs = p384 == NULL ? NULL : scalar(r->s, p384);
-    ECDSA_SIG *sig = br == NULL || bs == NULL ? NULL : ECDSA_SIG_new();
-
-    EC_GROUP_free(p384);
-    if (sig != NULL && ECDSA_SIG_set0(sig, br, bs) == 1)
-        return sig;
-    BN_free(br);
-    BN_free(bs);
-    ECDSA_SIG_free(sig);
-    return NULL;
-}
-
-static bool leaf_key_check(const struct snp_case *c, EVP_PKEY *key, struct err *e)
-{
-    char group[32] = "";
-
-    if (key != NULL && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
-        EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
-        strcmp(group, "secp384r1") == 0)
-        return true;
-    ERR_clear_error();
-    return err_set(e, ERR_INPUT, "snp.leaf-key", "%s: not a P-384 key", c->chain.leaf_name),
-           err_field(e, "%s", c->chain.leaf_name), err_found(e, "%s", group),
-           err_expected(e, "secp384r1");
-}
-
+/* R and S are little-endian in the report, with zeros above, which parsing has checked. */
 static bool signature_check(const struct snp_case *c, struct err *e)
 {
     EVP_PKEY *key = X509_get0_pubkey(c->chain.key);
-    AUTO(ecdsa_sig) ECDSA_SIG *sig = NULL;
-    AUTO(md_ctx) EVP_MD_CTX *ctx = NULL;
-    uint8_t der[128], *p = der;
-    int n;
+    struct bytes signed_part = {c->in->evidence.p, SNP_SIGNED_SIZE};
+    uint8_t rs[2 * sizeof c->report.r];
 
-    if (!leaf_key_check(c, key, e))
-        return false;
-    sig = signature_read(&c->report);
-    if (sig == NULL)
-        return ERR_clear_error(),
-               err_set(e, ERR_INPUT, "snp.signature-range", "SIGNATURE: R or S is out of range"),
+    for (size_t i = 0; i < sizeof c->report.r; i++) {
+        rs[i] = c->report.r[sizeof c->report.r - 1 - i];
+        rs[sizeof c->report.r + i] = c->report.s[sizeof c->report.s - 1 - i];
+    }
+    switch (ecdsa_verify(key, ECDSA_P384, signed_part, BYTES_OF(rs))) {
+    case ECDSA_GOOD:
+        return true;
+    case ECDSA_RANGE:
+        return err_set(e, ERR_INPUT, "snp.signature-range", "SIGNATURE: R or S is out of range"),
                err_field(e, "SIGNATURE"), err_expected(e, "1 to n-1 of P-384");
-    n = i2d_ECDSA_SIG(sig, NULL);
-    if (n <= 0 || (size_t)n > sizeof der || i2d_ECDSA_SIG(sig, &p) != n)
-        return err_set(e, ERR_INTERNAL, "snp.signature", "cannot encode the signature");
-    ctx = EVP_MD_CTX_new();
-    if (ctx == NULL || EVP_DigestVerifyInit(ctx, NULL, EVP_sha384(), NULL, key) != 1)
-        return ERR_clear_error(), err_set(e, ERR_NOMEM, "snp.signature", "cannot verify");
-    if (EVP_DigestVerify(ctx, der, (size_t)n, c->in->evidence.p, SNP_SIGNED_SIZE) != 1)
-        return ERR_clear_error(),
-               err_set(e, ERR_INPUT, "snp.signature", "SIGNATURE: the key in %s did not make it",
+    case ECDSA_KEY:
+        return err_set(e, ERR_INPUT, "snp.leaf-key", "%s: not a P-384 key", c->chain.leaf_name),
+               err_field(e, "%s", c->chain.leaf_name), err_expected(e, "secp384r1");
+    case ECDSA_BAD:
+        return err_set(e, ERR_INPUT, "snp.signature", "SIGNATURE: the key in %s did not make it",
                        c->chain.leaf_name),
                err_field(e, "SIGNATURE"),
                err_mend(e, "give the certificate of this chip for REPORTED_TCB; if it is that, the "
                            "report was altered");
-    return true;
+    case ECDSA_NOMEM:
+        break;
+    }
+    return err_set(e, ERR_NOMEM, "snp.signature", "cannot verify: no memory");
 }
 
 static bool product_check(struct snp_case *c, struct err *e)
