@@ -180,29 +180,52 @@ struct judgement class_judge(const struct fleet *f, uint32_t class, const struct
     return j;
 }
 
+static bool name_selector(struct fleet *f, const struct selector *s, bool *any_new)
+{
+    for (size_t k = 0; k < s->platform_n; k++) {
+        struct selector_platform *p;
+
+        if (map_get(&f->named, (struct bytes){s->platform[k].id, s->platform[k].n}) != NULL)
+            continue;
+        p = malloc(sizeof *p);
+        if (p == NULL)
+            return false;
+        *p = s->platform[k];
+        if (!map_put(&f->named, (struct bytes){p->id, p->n}, p)) {
+            free(p);
+            return false;
+        }
+        f->heap += sizeof *p;
+        *any_new = true;
+    }
+    return true;
+}
+
+static bool name_advisory(struct fleet *f, const struct selector_advisory *x, bool *any_new)
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < x->affected_n; i++)
+        ok = name_selector(f, &x->affected[i], any_new) && ok;
+    for (size_t i = 0; i < x->fixed_n; i++)
+        ok = name_selector(f, x->fixed[i].platforms, any_new) && ok;
+    return ok;
+}
+
 static bool name_list(struct fleet *f, const struct rule_list *l, bool *any_new)
 {
+    bool ok = true;
+
     for (size_t i = 0; i < l->n; i++) {
         const struct selector *s = &l->v[i].selector;
 
-        for (size_t k = 0; k < s->platform_n; k++) {
-            struct selector_platform *p;
-
-            if (map_get(&f->named, (struct bytes){s->platform[k].id, s->platform[k].n}) != NULL)
-                continue;
-            p = malloc(sizeof *p);
-            if (p == NULL)
-                return false;
-            *p = s->platform[k];
-            if (!map_put(&f->named, (struct bytes){p->id, p->n}, p)) {
-                free(p);
-                return false;
-            }
-            f->heap += sizeof *p;
-            *any_new = true;
-        }
+        ok = name_selector(f, s, any_new) && ok;
+        for (size_t k = 0; k < s->unless_n; k++)
+            ok = name_selector(f, s->unless[k].selector, any_new) && ok;
+        for (size_t k = 0; k < s->known_n; k++)
+            ok = name_advisory(f, s->known[k], any_new) && ok;
     }
-    return true;
+    return ok;
 }
 
 /* Moves the node to the class that its facts have now. */
@@ -225,9 +248,10 @@ static bool reclass(struct fleet *f, uint32_t node)
 bool class_name_platforms(struct fleet *f, const struct rules *r, struct err *e)
 {
     bool any_new = false;
-    bool ok = name_list(f, &r->cluster, &any_new) && name_list(f, &r->refuse, &any_new) &&
-              name_list(f, &r->accept, &any_new);
+    bool ok = true;
 
+    for (size_t i = 0; i < rules_lists(r); i++)
+        ok = name_list(f, rules_list(r, i), &any_new) && ok;
     for (uint32_t i = 0; any_new && i < f->nodes.n; i++) {
         const struct node *n = fleet_node(f, i);
 

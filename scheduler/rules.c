@@ -6,8 +6,8 @@
 
 const char *verdict_name(enum verdict v)
 {
-    static const char *const names[VERDICTS] = {"admitted", "revoked", "refused", "not-accepted",
-                                                "unverified"};
+    static const char *const names[VERDICTS] = {"admitted",     "revoked",    "refused",
+                                                "not-accepted", "unverified", "held"};
 
     return (unsigned)v < VERDICTS ? names[v] : "unknown";
 }
@@ -27,17 +27,26 @@ const struct rule *rules_refusing(const struct rule_list *l, const struct facts 
     return NULL;
 }
 
-static struct judgement accept_judge(const struct rules *r, const struct facts *facts)
+size_t rules_lists(const struct rules *r)
+{
+    return 4 + r->demands_n;
+}
+
+const struct rule_list *rules_list(const struct rules *r, size_t i)
+{
+    const struct rule_list *const own[] = {&r->cluster, &r->refuse, &r->hold, &r->accept};
+
+    return i < 4 ? own[i] : &r->demands[i - 4];
+}
+
+/* One list of accept rules. */
+static struct judgement list_judge(const struct rules *r, const struct rule_list *l,
+                                   const struct facts *facts)
 {
     struct judgement j = {VERDICT_NOT_ACCEPTED, NULL, TRUTH_NO};
 
-    if (r->accept.n == 0 && facts->assurance == ASSURANCE_SIMULATED &&
-        r->simulated != SIMULATED_DEFAULT)
-        return (struct judgement){VERDICT_UNVERIFIED, NULL, TRUTH_NO};
-    if (r->accept.n == 0)
-        return (struct judgement){VERDICT_ADMITTED, NULL, TRUTH_YES};
-    for (size_t i = 0; i < r->accept.n; i++) {
-        const struct rule *rule = &r->accept.v[i];
+    for (size_t i = 0; i < l->n; i++) {
+        const struct rule *rule = &l->v[i];
         enum truth t = selector_eval(&rule->selector, facts, SENSE_ACCEPT, r->simulated);
 
         if (t == TRUTH_YES)
@@ -45,6 +54,20 @@ static struct judgement accept_judge(const struct rules *r, const struct facts *
         if (t == TRUTH_UNKNOWN)
             j.truth = t;
     }
+    return j;
+}
+
+static struct judgement accept_judge(const struct rules *r, const struct facts *facts)
+{
+    struct judgement j = {VERDICT_ADMITTED, NULL, TRUTH_YES};
+
+    if (r->accept.n == 0 && r->demands_n == 0 && facts->assurance == ASSURANCE_SIMULATED &&
+        r->simulated != SIMULATED_DEFAULT)
+        return (struct judgement){VERDICT_UNVERIFIED, NULL, TRUTH_NO};
+    for (size_t i = 0; i < r->demands_n && j.verdict == VERDICT_ADMITTED; i++)
+        j = list_judge(r, &r->demands[i], facts);
+    if (r->accept.n > 0 && j.verdict == VERDICT_ADMITTED)
+        j = list_judge(r, &r->accept, facts);
     return j;
 }
 
@@ -64,7 +87,15 @@ struct judgement rules_judge(const struct rules *r, const struct facts *facts)
         j.verdict = VERDICT_REFUSED;
         return j;
     }
-    return accept_judge(r, facts);
+    j = accept_judge(r, facts);
+    if (j.verdict == VERDICT_ADMITTED && r->hold.n > 0) {
+        enum truth truth = TRUTH_UNKNOWN;
+        const struct rule *rule = rules_refusing(&r->hold, facts, r->simulated, &truth);
+
+        if (rule != NULL)
+            return (struct judgement){VERDICT_HELD, rule, truth};
+    }
+    return j;
 }
 
 static void put_words(struct buf *b, const struct selector_words *w)
@@ -84,7 +115,7 @@ static void put_numbers(struct buf *b, const struct number_range *r)
 }
 
 /* Everything that an outcome depends on, in an injective form. */
-static void put_selector(struct buf *b, const struct selector *s)
+static void put_plain(struct buf *b, const struct selector *s)
 {
     put_words(b, &s->vendor);
     put_words(b, &s->technology);
@@ -118,6 +149,28 @@ static void put_selector(struct buf *b, const struct selector *s)
            (uint64_t)s->assurance_named << 2 | (uint64_t)s->assurance_hardware << 1 |
                (uint64_t)s->assurance_simulated,
            1);
+}
+
+static void put_selector(struct buf *b, const struct selector *s)
+{
+    put_plain(b, s);
+    buf_le(b, s->unless_n, 4);
+    for (size_t i = 0; i < s->unless_n; i++)
+        put_plain(b, s->unless[i].selector);
+    buf_le(b, s->known_n, 4);
+    for (size_t i = 0; i < s->known_n; i++) {
+        const struct selector_advisory *a = s->known[i];
+
+        buf_put(b, a->id, strlen(a->id) + 1);
+        buf_le(b, a->affected_n, 4);
+        for (size_t k = 0; k < a->affected_n; k++)
+            put_plain(b, &a->affected[k]);
+        buf_le(b, a->fixed_n, 4);
+        for (size_t k = 0; k < a->fixed_n; k++) {
+            put_plain(b, a->fixed[k].platforms);
+            put_plain(b, a->fixed[k].minimum);
+        }
+    }
 }
 
 void rule_list_seal(struct rule_list *l)

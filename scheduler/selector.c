@@ -146,13 +146,19 @@ static enum truth both(enum truth a, enum truth b)
     return a == TRUTH_YES ? b : TRUTH_UNKNOWN;
 }
 
-enum truth selector_eval(const struct selector *s, const struct facts *f, enum sense sense,
-                         enum simulated simulated)
+static enum truth either(enum truth a, enum truth b)
+{
+    if (a == TRUTH_YES || b == TRUTH_YES)
+        return TRUTH_YES;
+    return a == TRUTH_NO ? b : TRUTH_UNKNOWN;
+}
+
+/* All conditions but those on advisories. */
+static enum truth plain_eval(const struct selector *s, const struct facts *f, enum sense sense,
+                             enum simulated simulated)
 {
     enum truth t = assurance_eval(s, f, sense, simulated);
 
-    if (selector_empty(s))
-        return TRUTH_UNKNOWN; /* a mistake that slipped in: admits nothing */
     if (s->vendor.n != 0)
         t = both(t, words_eval(&s->vendor, &f->vendor));
     if (s->technology.n != 0)
@@ -169,11 +175,81 @@ enum truth selector_eval(const struct selector *s, const struct facts *f, enum s
         t = both(t, tcb_status_eval(&s->tcb_status, f));
     if (s->tcb_date.n != 0)
         t = both(t, tcb_date_eval(&s->tcb_date, f));
-    if (s->advisory.n != 0)
-        t = both(t, advisory_eval(&s->advisory, f));
     if (s->platform_n != 0)
         t = both(t, platform_eval(s, f));
     if (s->findings != 0)
         t = both(t, finding_eval(s->findings, f));
+    return t;
+}
+
+/* A selector of an advisory, a floor's minimum or an exception: a plain question about facts. */
+static enum truth simple_eval(const struct selector *s, const struct facts *f)
+{
+    enum truth t = plain_eval(s, f, SENSE_REFUSE, SIMULATED_DEFAULT);
+
+    if (selector_empty(s))
+        return TRUTH_UNKNOWN;
+    return s->advisory.n == 0 ? t : both(t, advisory_eval(&s->advisory, f));
+}
+
+/* Affected, and not surely mended. */
+static enum truth open_to(const struct selector_advisory *a, const struct facts *f)
+{
+    enum truth t = TRUTH_NO;
+
+    for (size_t i = 0; i < a->affected_n; i++)
+        t = either(t, simple_eval(&a->affected[i], f));
+    for (size_t i = 0; i < a->fixed_n && t != TRUTH_NO; i++)
+        if (simple_eval(a->fixed[i].platforms, f) == TRUTH_YES &&
+            simple_eval(a->fixed[i].minimum, f) == TRUTH_YES)
+            return TRUTH_NO;
+    return t;
+}
+
+/* One advisory by its id: what collateral says and what an Advisory says. Collateral that does not
+ * speak of advisories leaves the word to the object. */
+static enum truth one_advisory(const struct selector *s, const char *const *id,
+                               const struct facts *f)
+{
+    enum truth t = advisory_eval(&(struct selector_words){id, 1}, f);
+
+    for (size_t i = 0; i < s->known_n; i++)
+        if (strcmp(s->known[i]->id, *id) == 0)
+            return f->advisories_known || t == TRUTH_YES ? either(t, open_to(s->known[i], f))
+                                                         : open_to(s->known[i], f);
+    return t;
+}
+
+enum truth advisories_eval(const struct selector *s, const struct facts *f)
+{
+    enum truth t = TRUTH_NO;
+
+    if (s->known_n == 0)
+        return advisory_eval(&s->advisory, f);
+    for (size_t i = 0; i < s->advisory.n; i++)
+        t = either(t, one_advisory(s, &s->advisory.v[i], f));
+    return t;
+}
+
+const struct selector_unless *selector_passed(const struct selector *s, const struct facts *f)
+{
+    for (size_t i = 0; i < s->unless_n; i++)
+        if (simple_eval(s->unless[i].selector, f) == TRUTH_YES)
+            return &s->unless[i];
+    return NULL;
+}
+
+enum truth selector_eval(const struct selector *s, const struct facts *f, enum sense sense,
+                         enum simulated simulated)
+{
+    enum truth t;
+
+    if (selector_empty(s))
+        return TRUTH_UNKNOWN; /* a mistake that slipped in: admits nothing */
+    t = plain_eval(s, f, sense, simulated);
+    if (s->advisory.n != 0)
+        t = both(t, advisories_eval(s, f));
+    if (t != TRUTH_NO && sense == SENSE_REFUSE && selector_passed(s, f) != NULL)
+        t = TRUTH_NO;
     return t;
 }

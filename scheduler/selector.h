@@ -66,6 +66,27 @@ struct selector_platform {
     unsigned n;
 };
 
+/* What an Advisory says about the platforms it affects. None of these selectors has `unless` or
+ * `known`. */
+struct selector_fix {
+    const struct selector *platforms, *minimum; /* there, from these versions on, it is mended */
+};
+struct selector_advisory {
+    const char *id;                  /* as rules name it: "AMD-SB-3019" */
+    const struct selector *affected; /* any of these */
+    size_t affected_n;
+    const struct selector_fix *fixed;
+    size_t fixed_n;
+};
+
+/* A refusing selector does not match where this one surely does: the minimum of a floor, or the
+ * platforms of an exception. Its assurance counts only where it names one. */
+struct selector_unless {
+    const struct selector *selector; /* without `unless` and `known` of its own */
+    const char *name;                /* "minimum", "exception fra1-until-march" */
+    bool exception;
+};
+
 /* A zeroed one has no conditions. Everything pointed to is borrowed (usually one arena) and
  * outlives the selector. That words, components and findings are in the catalog was checked before.
  */
@@ -83,6 +104,11 @@ struct selector {
     bool assurance_hardware, assurance_simulated;
     uint32_t findings;   /* bit (1u << enum finding): any of these; 0: no condition */
     const char *because; /* NULL or "": none */
+    /* Advisories that this selector names and objects describe: beside what collateral says. */
+    const struct selector_advisory *const *known;
+    size_t known_n;
+    const struct selector_unless *unless; /* only in refusing selectors */
+    size_t unless_n;
 };
 
 /* ">=1.55.29 <2", "1.55.39", ">1.2, !=1.3". Comparisons =, !=, <, <=, >, >=, none meaning =,
@@ -115,7 +141,9 @@ enum simulated {
 /* True when the selector has no condition at all: always a mistake, never a rule. */
 bool selector_empty(const struct selector *s);
 
-/* The conjunction: NO when any condition is, else UNKNOWN when any is, else YES. */
+/* The conjunction: NO when any condition is, else UNKNOWN when any is, else YES. Refusing ones are
+ * NO as well where one of `unless` is YES. An empty selector is UNKNOWN: it accepts nothing and
+ * refuses everything. */
 enum truth selector_eval(const struct selector *s, const struct facts *f, enum sense sense,
                          enum simulated simulated);
 
@@ -124,6 +152,9 @@ static inline bool truth_matches(enum truth t, enum sense sense)
 {
     return t == TRUTH_YES || (sense == SENSE_REFUSE && t == TRUTH_UNKNOWN);
 }
+
+/* The `unless` that surely holds, or NULL. */
+const struct selector_unless *selector_passed(const struct selector *s, const struct facts *f);
 
 /* One condition with texts for people; owned by the arena. */
 struct condition {

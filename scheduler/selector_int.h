@@ -13,6 +13,8 @@ enum truth tcb_eval(const struct selector_tcb *t, const struct facts *f);
 enum truth tcb_status_eval(const struct selector_words *w, const struct facts *f);
 enum truth tcb_date_eval(const struct time_range *r, const struct facts *f);
 enum truth advisory_eval(const struct selector_words *w, const struct facts *f);
+/* The same with what Advisory objects say (s->known). */
+enum truth advisories_eval(const struct selector *s, const struct facts *f);
 enum truth platform_eval(const struct selector *s, const struct facts *f);
 enum truth assurance_eval(const struct selector *s, const struct facts *f, enum sense sense,
                           enum simulated simulated);

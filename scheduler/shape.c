@@ -123,9 +123,9 @@ static void put_list(struct buf *b, const struct rule_list *l)
 
 static void put_key(struct buf *b, const struct demand *d)
 {
-    put_list(b, &d->rules->cluster);
-    put_list(b, &d->rules->refuse);
-    put_list(b, &d->rules->accept);
+    buf_le(b, rules_lists(d->rules), 4);
+    for (size_t i = 0; i < rules_lists(d->rules); i++)
+        put_list(b, rules_list(d->rules, i));
     buf_le(b, (uint64_t)d->rules->simulated, 1);
     buf_le(b, d->labels_n, 4);
     for (size_t i = 0; i < d->labels_n; i++) {

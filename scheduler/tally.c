@@ -42,6 +42,7 @@ enum obstacle verdict_obstacle(enum verdict v)
     case VERDICT_REVOKED:
         return OBSTACLE_REVOKED;
     case VERDICT_REFUSED:
+    case VERDICT_HELD:
         return OBSTACLE_REFUSED;
     case VERDICT_NOT_ACCEPTED:
         return OBSTACLE_NOT_ACCEPTED;
