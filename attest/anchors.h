@@ -11,8 +11,8 @@
 struct anchor {
     const char *name;   /* for SEV-SNP the product line as its certificates spell it: "Milan" */
     const char *vendor; /* "amd" */
-    const char *kind;   /* "snp-ark" */
-    uint8_t sha256[32]; /* of the certificate's DER */
+    const char *kind;   /* "snp-ark", "nitro-root", "cca-cpak" */
+    uint8_t sha256[32]; /* of the certificate's DER; of a CPAK, its SubjectPublicKeyInfo's */
     bool simulated;     /* everybody has the key; facts under it are never hardware's */
 };
 

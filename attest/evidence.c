@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "attest/nitro_check.h"
 #include "attest/snp_check.h"
 #include "base/str.h"
 
@@ -12,6 +13,7 @@ static const struct format {
     bool (*check)(const struct evidence_input *, const struct evidence_options *, struct facts *,
                   struct err *);
 } formats[] = {
+    {"nitro", nitro_sniff, nitro_check}, /* before the one that sniffs by length */
     {"sev-snp", snp_sniff, snp_check},
 };
 
