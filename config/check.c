@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "config/catalog.h"
+#include "config/check_int.h"
 #include "config/quantity.h"
 #include "scheduler/selector.h"
 
@@ -226,149 +227,6 @@ bool number_check(const struct schema_field *f, int64_t value, struct err *e)
            err_expected(e, "%" PRId64 " to %" PRId64, rules->minimum, rules->maximum);
 }
 
-/* True when the field of m has any content: not zero, not empty. */
-static bool has(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
-{
-    const char *at = (const char *)m + f->offset;
-    uint32_t which, number;
-    const char *p;
-    size_t n;
-
-    if (f->label == PROTOBUF_C_LABEL_REPEATED) {
-        memcpy(&n, (const char *)m + f->quantifier_offset, sizeof n);
-        return n > 0;
-    }
-    if ((f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0) {
-        memcpy(&which, (const char *)m + f->quantifier_offset, sizeof which);
-        return which == f->id;
-    }
-    if (f->type == PROTOBUF_C_TYPE_STRING || f->type == PROTOBUF_C_TYPE_MESSAGE) {
-        memcpy(&p, at, sizeof p);
-        return p != NULL && (f->type == PROTOBUF_C_TYPE_MESSAGE || p[0] != '\0');
-    }
-    if (f->type == PROTOBUF_C_TYPE_BYTES) {
-        ProtobufCBinaryData bin;
-
-        memcpy(&bin, at, sizeof bin);
-        return bin.len > 0;
-    }
-    memcpy(&number, at, sizeof number);
-    return number != 0;
-}
-
-/* The catalog's vendors as bits; a word that belongs to none belongs to all. */
-static unsigned vendor_bits(const char *vocabulary, const char *word)
-{
-    size_t n;
-    const char *const *all = catalog_words("vendor", &n);
-    const char *vendor = strcmp(vocabulary, "vendor") == 0 ? catalog_resolve(vocabulary, word)
-                                                           : catalog_vendor(vocabulary, word);
-
-    for (size_t i = 0; vendor != NULL && i < n; i++)
-        if (strcmp(all[i], vendor) == 0)
-            return 1U << i;
-    return ~0U;
-}
-
-/* Narrows *left to the vendors that the words leave possible. A word of a vendor that is not among
- * them can never match, so it is a mistake and not a rule. */
-static bool vendors_narrow(const char *vocabulary, size_t n, char *const *words, unsigned *left,
-                           struct err *e)
-{
-    unsigned these = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        unsigned bits = vendor_bits(vocabulary, words[i]);
-
-        if ((bits & *left) == 0)
-            return err_set(e, ERR_INPUT, "check.contradiction",
-                           "%s %.40s cannot match here: it is of vendor %s", vocabulary, words[i],
-                           catalog_vendor(vocabulary, words[i])),
-                   err_mend(e, "write a selector for each vendor");
-        these |= bits;
-    }
-    if (n > 0)
-        *left &= these;
-    return true;
-}
-
-static bool vendors_agree(const Bailey__V1__Selector *s, struct err *e)
-{
-    unsigned left = ~0U;
-
-    if (!vendors_narrow("vendor", s->n_vendor, s->vendor, &left, e) ||
-        !vendors_narrow("technology", s->n_technology, s->technology, &left, e) ||
-        !vendors_narrow("generation", s->n_generation, s->generation, &left, e) ||
-        !vendors_narrow("product-line", s->n_product_line, s->product_line, &left, e) ||
-        !vendors_narrow("tcb-status", s->n_tcb_status, s->tcb_status, &left, e) ||
-        !vendors_narrow("advisory", s->n_advisory, s->advisory, &left, e))
-        return false;
-    for (size_t i = 0; i < s->n_tcb; i++)
-        if (!vendors_narrow("tcb-component", 1, &s->tcb[i]->key, &left, e))
-            return false;
-    return true;
-}
-
-static bool selector_whole(const Bailey__V1__Selector *s, struct err *e)
-{
-    bool any = false;
-
-    for (unsigned i = 0; i < s->base.descriptor->n_fields && !any; i++) {
-        const ProtobufCFieldDescriptor *f = &s->base.descriptor->fields[i];
-
-        any = strcmp(f->name, "because") != 0 && has(&s->base, f);
-    }
-    if (!any)
-        return err_set(e, ERR_INPUT, "check.empty-selector", "a selector without any condition"),
-               err_mend(e, "name at least one of vendor, technology, generation, ...");
-    return vendors_agree(s, e);
-}
-
-static bool artifact_whole(const Bailey__V1__Artifact *a, struct err *e)
-{
-    if ((a->path[0] == '\0') != (a->digest[0] == '\0'))
-        return true;
-    return err_set(e, ERR_INPUT, "check.artifact",
-                   "an artifact needs either path or digest, got %s",
-                   a->path[0] == '\0' ? "none" : "both"),
-           err_expected(e, "path or digest");
-}
-
-static bool health_whole(const Bailey__V1__Health *h, struct err *e)
-{
-    if (strcmp(h->kind, "exec") == 0)
-        return (h->n_command > 0 && h->command[0][0] != '\0') ||
-               (err_set(e, ERR_INPUT, "check.health",
-                        "a health check of kind exec needs a command"),
-                err_field(e, "command"));
-    if (h->port == 0)
-        return err_set(e, ERR_INPUT, "check.health", "a health check of kind %.8s needs a port",
-                       h->kind),
-               err_field(e, "port");
-    return h->path[0] == '\0' || h->path[0] == '/' ||
-           (err_set(e, ERR_INPUT, "check.health", "the path \"%.60s\" does not begin with '/'",
-                    h->path),
-            err_field(e, "path"));
-}
-
-bool message_check_whole(const ProtobufCMessage *m, struct err *e)
-{
-    const struct schema_message *s = schema_of(m->descriptor);
-
-    for (size_t i = 0; i < s->n; i++)
-        if (s->fields[i].rules->required && !has(m, s->fields[i].field))
-            return err_set(e, ERR_INPUT, "check.required", "\"%s\" is missing",
-                           s->fields[i].json_name),
-                   err_field(e, "%s", s->fields[i].json_name);
-    if (m->descriptor == &bailey__v1__selector__descriptor)
-        return selector_whole((const Bailey__V1__Selector *)(const void *)m, e);
-    if (m->descriptor == &bailey__v1__artifact__descriptor)
-        return artifact_whole((const Bailey__V1__Artifact *)(const void *)m, e);
-    if (m->descriptor == &bailey__v1__health__descriptor)
-        return health_whole((const Bailey__V1__Health *)(const void *)m, e);
-    return true;
-}
-
 static int64_t number_of(const ProtobufCFieldDescriptor *f, const char *at)
 {
     int32_t v32;
@@ -483,10 +341,17 @@ bool message_check(const ProtobufCMessage *m, struct err *e)
 
     BUG_ON(s == NULL);
     for (size_t i = 0; i < s->n; i++)
-        if (!s->fields[i].rules->read_only && has(m, s->fields[i].field) &&
+        if (!s->fields[i].rules->read_only && field_given(m, s->fields[i].field) &&
             !field_check(&s->fields[i], m, e))
             return false;
     return message_check_whole(m, e);
+}
+
+/* Kinds whose objects belong to no namespace. */
+static bool of_cluster(const void *type)
+{
+    return type == &bailey__v1__node__descriptor || type == &bailey__v1__trust_policy__descriptor ||
+           type == &bailey__v1__advisory__descriptor;
 }
 
 static bool head_check(const Bailey__V1__Object *o, struct err *e)
@@ -511,9 +376,8 @@ static bool head_check(const Bailey__V1__Object *o, struct err *e)
         return err_set(e, ERR_INPUT, "check.kind", "kind says \"%.40s\", the object is a %s", named,
                        kind),
                err_field(e, "kind");
-    if (meta != NULL && meta->namespace_[0] != '\0' &&
-        body->descriptor == &bailey__v1__node__descriptor)
-        return err_set(e, ERR_INPUT, "check.namespace", "nodes have no namespace"),
+    if (meta != NULL && meta->namespace_[0] != '\0' && of_cluster(body->descriptor))
+        return err_set(e, ERR_INPUT, "check.namespace", "a %s has no namespace", kind),
                err_field(e, "metadata.namespace");
     return true;
 }
@@ -564,7 +428,7 @@ static void strip(ProtobufCMessage *m)
         if (f->rules->read_only) {
             field_clear(m, f->field);
         } else if (f->field->type == PROTOBUF_C_TYPE_MESSAGE &&
-                   f->field->label != PROTOBUF_C_LABEL_REPEATED && has(m, f->field)) {
+                   f->field->label != PROTOBUF_C_LABEL_REPEATED && field_given(m, f->field)) {
             memcpy(&in, (char *)m + f->field->offset, sizeof in);
             strip(in);
         }

@@ -215,12 +215,20 @@ const struct schema_field *schema_field_of(const struct schema_message *m,
     return NULL;
 }
 
+/* "Workload", "workloads", "trust-policy", "trustpolicies": any letter case, '-' or none. */
 static bool same_kind(const char *name, const char *asked)
 {
-    size_t n = strlen(name), k = strlen(asked);
+    size_t n = strlen(name);
 
-    return strncasecmp(name, asked, n) == 0 &&
-           (k == n || (k == n + 1 && (asked[n] == 's' || asked[n] == 'S')));
+    while (n > 0 && *asked != '\0' && strncasecmp(name, asked, 1) == 0) {
+        name++;
+        asked++;
+        n--;
+        asked += *asked == '-' && n > 0;
+    }
+    if (n == 0)
+        return *asked == '\0' || strcasecmp(asked, "s") == 0;
+    return strcasecmp(name, "y") == 0 && strcasecmp(asked, "ies") == 0;
 }
 
 const struct schema_field *schema_kind(const char *kind, bool loose)

@@ -280,66 +280,6 @@ static void put_default(ProtobufCMessage *m, const struct schema_field *f)
         memcpy((char *)m + f->field->offset, &v, sizeof v);
 }
 
-static bool read_message(struct yaml_reader *r, const struct yaml_node *map, ProtobufCMessage *m)
-{
-    const struct schema_message *s = schema_of(m->descriptor);
-    struct err e = {0};
-    bool ok = true;
-
-    BUG_ON(s == NULL);
-    for (size_t i = 0; i < s->n; i++)
-        if (!s->fields[i].rules->read_only && yaml_member(map, s->fields[i].json_name) == NULL)
-            put_default(m, &s->fields[i]);
-    for (const struct yaml_node *at = map->first; at != NULL; at = at->next) {
-        const struct schema_field *f = schema_field(s, at->key->text);
-        size_t step = path_member(r, at->key->text);
-
-        if (f == NULL)
-            ok = unknown_field(r, at, s) && ok;
-        else if (!f->rules->read_only)
-            ok = read_field(r, at, f, m) && ok;
-        path_cut(r, step);
-    }
-    /* what is missing is only worth saying when what is there was understood */
-    if (ok && !message_check_whole(m, &e))
-        return yaml_fail_err(r, map->key != NULL ? map->key : map, &e);
-    return ok;
-}
-
-static const char *kind_name(const struct schema_field *f)
-{
-    const ProtobufCMessageDescriptor *type = f->field->descriptor;
-
-    return type->short_name;
-}
-
-static bool unknown_kind(struct yaml_reader *r, const struct yaml_node *at)
-{
-    static const char *const kinds[] = {"Workload", "Node"};
-    const struct schema_field *near;
-    char shown[64];
-
-    if (at->shape != YAML_SCALAR)
-        return yaml_wrong_type(r, at, "a kind");
-    if (schema_kind(at->text, false) != NULL) {
-        (void)yaml_fail(r, at, "yaml.kind", "%s objects are made by the system, not applied",
-                        at->text);
-        return false;
-    }
-    (void)yaml_fail(r, at, "yaml.kind", "unknown kind \"%s\"", yaml_shown(at, shown, sizeof shown));
-    near = schema_kind(at->text, true);
-    yaml_suggest(r, near != NULL ? kind_name(near) : str_nearest(at->text, kinds, 2));
-    return false;
-}
-
-/* An operator submits what has a spec of its own making. */
-static bool may_apply(const struct schema_field *kind)
-{
-    const void *type = kind->field->descriptor;
-
-    return type != &bailey__v1__keep__descriptor && type != &bailey__v1__event__descriptor;
-}
-
 /* The node at a path of members ("metadata.namespace"), or the nearest one above it that is there.
  */
 static const struct yaml_node *node_at(const struct yaml_node *doc, const char *path)
@@ -362,6 +302,70 @@ static const struct yaml_node *node_at(const struct yaml_node *doc, const char *
         path += n + (path[n] == '.');
     }
     return at;
+}
+
+static bool read_message(struct yaml_reader *r, const struct yaml_node *map, ProtobufCMessage *m)
+{
+    const struct schema_message *s = schema_of(m->descriptor);
+    struct err e = {0};
+    bool ok = true;
+
+    BUG_ON(s == NULL);
+    for (size_t i = 0; i < s->n; i++)
+        if (!s->fields[i].rules->read_only && yaml_member(map, s->fields[i].json_name) == NULL)
+            put_default(m, &s->fields[i]);
+    for (const struct yaml_node *at = map->first; at != NULL; at = at->next) {
+        const struct schema_field *f = schema_field(s, at->key->text);
+        size_t step = path_member(r, at->key->text);
+
+        if (f == NULL)
+            ok = unknown_field(r, at, s) && ok;
+        else if (!f->rules->read_only)
+            ok = read_field(r, at, f, m) && ok;
+        path_cut(r, step);
+    }
+    /* what is missing is only worth saying when what is there was understood */
+    if (ok && !message_check_whole(m, &e)) {
+        const struct yaml_node *at = node_at(map, e.field);
+
+        return yaml_fail_err(r, at == map && map->key != NULL ? map->key : at, &e);
+    }
+    return ok;
+}
+
+static const char *kind_name(const struct schema_field *f)
+{
+    const ProtobufCMessageDescriptor *type = f->field->descriptor;
+
+    return type->short_name;
+}
+
+static bool unknown_kind(struct yaml_reader *r, const struct yaml_node *at)
+{
+    static const char *const kinds[] = {"Workload", "Node", "TrustPolicy", "Advisory", "Exception"};
+    const struct schema_field *near;
+    char shown[64];
+
+    if (at->shape != YAML_SCALAR)
+        return yaml_wrong_type(r, at, "a kind");
+    if (schema_kind(at->text, false) != NULL) {
+        (void)yaml_fail(r, at, "yaml.kind", "%s objects are made by the system, not applied",
+                        at->text);
+        return false;
+    }
+    (void)yaml_fail(r, at, "yaml.kind", "unknown kind \"%s\"", yaml_shown(at, shown, sizeof shown));
+    near = schema_kind(at->text, true);
+    yaml_suggest(r, near != NULL ? kind_name(near)
+                                 : str_nearest(at->text, kinds, sizeof kinds / sizeof kinds[0]));
+    return false;
+}
+
+/* An operator submits what has a spec of its own making. */
+static bool may_apply(const struct schema_field *kind)
+{
+    const void *type = kind->field->descriptor;
+
+    return type != &bailey__v1__keep__descriptor && type != &bailey__v1__event__descriptor;
 }
 
 /* What only shows when all of an object is there. */
@@ -394,8 +398,9 @@ static Bailey__V1__Object *read_object(struct yaml_reader *r, const struct yaml_
     if (version == NULL || kind == NULL) {
         (void)yaml_fail(r, doc, "check.required", "\"%s\" is missing",
                         version == NULL ? "apiVersion" : "kind");
-        yaml_mend(r, version == NULL ? "write apiVersion: bailey/v1"
-                                     : "write kind: Workload or kind: Node");
+        yaml_mend(r, version == NULL
+                         ? "write apiVersion: bailey/v1"
+                         : "write what it is, as in kind: Workload or kind: TrustPolicy");
         return NULL;
     }
     if (kind->shape == YAML_SCALAR)

@@ -108,7 +108,9 @@ static void schema_knows_rules(void **state)
     assert_string_equal(f->comment, "Evidence older than this admits nothing new.");
     assert_string_equal(
         s->comment,
-        "Which platforms may run a workload. Order of power: revocation, refuse, accept.");
+        "Which platforms may run a workload. Order of power: revocation, refuse, accept. "
+        "The rules of the cluster's default policies and of the policies named "
+        "here hold as well.");
     assert_null(schema_field(s, "max_evidence_age"));
     f = schema_field(schema_of(&bailey__v1__metadata__descriptor), "labels");
     assert_non_null(f->key);
