@@ -2,6 +2,7 @@
 bailey_unit(test_attest LINK attest)
 bailey_unit(test_snp LINK attest attest_sim)
 bailey_unit(test_sim LINK attest attest_sim)
+bailey_unit(test_nitro LINK attest attest_sim SOURCES ${PROJECT_SOURCE_DIR}/tests/lib/vectors.c)
 bailey_fuzz(fuzz_snp_report LINK attest)
 bailey_fuzz(fuzz_snp_leaf LINK attest)
 bailey_bench(attest ${PROJECT_SOURCE_DIR}/tests/bench/attest.c LINK attest attest_sim)
