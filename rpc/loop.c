@@ -2,6 +2,7 @@
 
 #include <grpc/grpc.h>
 #include <grpc/support/log.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -13,6 +14,15 @@
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"                                 \
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256:"                                   \
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHACHA20-POLY1305"
+
+/* gRPC does not join its executor's last thread, so exit() may clean OpenSSL up while that thread's
+ * own end frees the same per-thread state: a double free, seen under AddressSanitizer. The process
+ * is ending and the kernel takes the memory back, so OpenSSL is told not to clean up. That counts
+ * only before its first use, in whichever room that is: hence a constructor. */
+__attribute__((constructor)) static void openssl_no_cleanup_at_exit(void)
+{
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
 
 static void core_log(gpr_log_func_args *args)
 {
