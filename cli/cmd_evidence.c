@@ -1,94 +1,14 @@
 /* evidence verify: the verifier alone, on files. */
-#include <dirent.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "attest/evidence.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "cli/files.h"
-#include "cli/rows.h"
+#include "cli/cmd_evidence_files.h"
+#include "cli/command.h"
 #include "config/convert_facts.h"
 #include "config/print.h"
-
-struct evidence_read {
-    struct buf evidence;
-    struct buf file[EVIDENCE_FILES];
-    char name[EVIDENCE_FILES][128];
-    unsigned n;
-};
-
-static bool is_evidence(const char *name)
-{
-    static const char *const names[] = {"report.bin", "quote.bin",    "token.bin",
-                                        "token.cbor", "document.bin", "document.cbor"};
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return false;
-}
-
-static int visible(const struct dirent *d)
-{
-    return d->d_name[0] != '.';
-}
-
-static bool read_entry(struct evidence_read *r, const char *folder, const char *name, struct err *e)
-{
-    char path[4096];
-    struct stat st;
-
-    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
-        return err_set(e, ERR_LIMIT, "evidence.path", "path is too long");
-    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
-        return true;
-    if (is_evidence(name)) {
-        if (r->evidence.n > 0)
-            return err_set(e, ERR_INPUT, "evidence.several", "%s: more than one piece of evidence",
-                           folder);
-        return file_read(path, EVIDENCE_MAX, &r->evidence, e);
-    }
-    if (r->n == EVIDENCE_FILES)
-        return err_set(e, ERR_LIMIT, "evidence.files", "%s: more than %d files", folder,
-                       EVIDENCE_FILES);
-    snprintf(r->name[r->n], sizeof r->name[0], "%s", name);
-    return file_read(path, EVIDENCE_FILE_MAX, &r->file[r->n++], e);
-}
-
-static bool read_folder(struct evidence_read *r, const char *path, struct err *e)
-{
-    struct dirent **entries;
-    int n = scandir(path, &entries, visible, alphasort);
-    bool ok = n >= 0;
-
-    if (n < 0)
-        return err_errno(e, errno, "evidence.open", "%s", path);
-    for (int i = 0; i < n; i++) {
-        ok = ok && read_entry(r, path, entries[i]->d_name, e);
-        free(entries[i]);
-    }
-    free(entries);
-    if (ok && r->evidence.n == 0)
-        return err_set(e, ERR_MISSING, "evidence.none", "%s: no evidence in this folder", path),
-               err_expected(e, "report.bin, quote.bin, token.bin or document.bin");
-    return ok;
-}
-
-static bool read_path(struct evidence_read *r, const char *path, struct err *e)
-{
-    struct stat st;
-
-    if (strcmp(path, "-") != 0 && stat(path, &st) != 0)
-        return err_errno(e, errno, "evidence.open", "%s", path);
-    if (strcmp(path, "-") != 0 && S_ISDIR(st.st_mode))
-        return read_folder(r, path, e);
-    return file_read(path, EVIDENCE_MAX, &r->evidence, e);
-}
 
 /* The texts of a list as a JSON array, under `key`. */
 static void words(struct json *j, const char *key, char *const *word, size_t n)
@@ -108,14 +28,20 @@ static void member(struct json *j, const char *key, const char *value)
     json_str(j, value);
 }
 
-static void proven(struct json *j, const Bailey__V1__Facts *f)
+static void value(struct json *j, const char *key, const char *value)
 {
-    member(j, "assurance", f->assurance);
-    words(j, "technology", f->technology, f->n_technology);
-    words(j, "vendor", f->vendor, f->n_vendor);
-    words(j, "generation", f->generation, f->n_generation);
-    words(j, "productLine", f->product_line, f->n_product_line);
-    member(j, "firmware", f->firmware);
+    json_key(j, key);
+    json_str(j, value);
+}
+
+/* A fact that has one value, or none: "" where the evidence leaves several open. */
+static const char *one(char *const *word, size_t n)
+{
+    return n == 1 ? word[0] : "";
+}
+
+static void tcb(struct json *j, const Bailey__V1__Facts *f)
+{
     json_key(j, "tcb");
     json_object(j);
     for (size_t i = 0; i < f->n_tcb; i++) {
@@ -123,12 +49,39 @@ static void proven(struct json *j, const Bailey__V1__Facts *f)
         json_uint(j, f->tcb[i]->value);
     }
     json_object_end(j);
-    member(j, "tcbStatus", f->tcb_status);
+}
+
+static bool lists(char *const *word, size_t n, const char *wanted)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(word[i], wanted) == 0)
+            return true;
+    return false;
+}
+
+/* Each check as "reason: what it looked at". */
+static void checks(struct json *j, const struct evidence_checks *c)
+{
+    json_key(j, "checks");
+    json_array(j);
+    for (unsigned i = 0; i < c->n; i++) {
+        json_object(j);
+        value(j, "check", c->check[i].reason);
+        value(j, "subject", c->check[i].subject);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+/* What is proven beyond the common shape. */
+static void further(struct json *j, const Bailey__V1__Facts *f)
+{
+    member(j, "assurance", f->assurance);
+    words(j, "productLine", f->product_line, f->n_product_line);
     member(j, "tcbDate", f->tcb_date);
-    if (f->advisories_known)
-        words(j, "advisories", f->advisories, f->n_advisories);
+    json_key(j, "advisoriesKnown");
+    json_bool(j, f->advisories_known);
     member(j, "platformId", f->platform_id);
-    words(j, "findings", f->findings, f->n_findings);
     words(j, "absentFindings", f->absent_findings, f->n_absent_findings);
     member(j, "measurement", f->measurement);
     json_key(j, "sources");
@@ -138,34 +91,59 @@ static void proven(struct json *j, const Bailey__V1__Facts *f)
     json_object_end(j);
 }
 
-/* One shape for both verdicts: "verdict" and "reason" are always there. */
-static void verdict_json(struct cli *c, const Bailey__V1__Facts *f, const char *technology,
-                         const struct err *why)
+/* What was asked, and what came of it. */
+struct asked {
+    struct evidence_input in;
+    struct evidence_options o;
+    struct evidence_checks checks;
+    struct err why; /* of a refusal */
+};
+
+static void refusal(struct json *j, const struct err *why)
 {
+    value(j, "message", why->msg);
+    member(j, "field", why->field);
+    member(j, "found", why->found);
+    member(j, "expected", why->expected);
+    member(j, "mend", why->mend);
+}
+
+/* One shape for both verdicts, every key always there; f is NULL when it was refused. */
+static void verdict_json(struct cli *c, const Bailey__V1__Facts *f, const struct asked *a)
+{
+    static const Bailey__V1__Facts nothing = BAILEY__V1__FACTS__INIT;
+    const char *shape = evidence_technology(a->in.evidence);
+    const Bailey__V1__Facts *m = f == NULL ? &nothing : f;
     AUTO_BUF struct buf out = {0};
     struct json j = {.out = &out, .pretty = true};
 
     json_object(&j);
-    json_key(&j, "verdict");
-    json_str(&j, f != NULL ? "verified" : "refused");
-    json_key(&j, "reason");
-    json_str(&j, f != NULL ? "" : why->reason);
-    if (f != NULL) {
-        proven(&j, f);
-    } else {
-        member(&j, "looksLike", technology == NULL ? "" : technology);
-        member(&j, "message", why->msg);
-        member(&j, "field", why->field);
-        member(&j, "found", why->found);
-        member(&j, "expected", why->expected);
-        member(&j, "mend", why->mend);
-    }
+    value(&j, "verdict", f != NULL ? "verified" : "refused");
+    value(&j, "reason", f != NULL ? "" : a->why.reason);
+    value(&j, "technology",
+          f != NULL       ? one(f->technology, f->n_technology)
+          : shape == NULL ? ""
+                          : shape);
+    value(&j, "vendor", one(m->vendor, m->n_vendor));
+    words(&j, "generation", m->generation, m->n_generation);
+    value(&j, "firmware", m->firmware);
+    tcb(&j, m);
+    value(&j, "tcbStatus", m->tcb_status);
+    words(&j, "advisories", m->advisories, m->n_advisories);
+    json_key(&j, "debug");
+    json_bool(&j, lists(m->findings, m->n_findings, finding_name(FINDING_DEBUG)));
+    words(&j, "findings", m->findings, m->n_findings);
+    checks(&j, &a->checks);
+    if (f != NULL)
+        further(&j, f);
+    else
+        refusal(&j, &a->why);
     json_object_end(&j);
     buf_putc(&out, '\n');
     output_put(&c->out, &out);
 }
 
-static enum exit_code report(struct cli *c, const struct facts *f, const char *technology)
+static enum exit_code report(struct cli *c, const struct facts *f, const struct asked *asked)
 {
     AUTO_ARENA struct arena a;
     Bailey__V1__Facts *m;
@@ -177,7 +155,7 @@ static enum exit_code report(struct cli *c, const struct facts *f, const char *t
         return EXIT_ERROR;
     }
     if (c->out.format == OUTPUT_JSON) {
-        verdict_json(c, m, technology, NULL);
+        verdict_json(c, m, asked);
     } else {
         char line[256];
 
@@ -197,11 +175,13 @@ static bool options_read(struct cli *c, struct evidence_options *o, uint8_t data
     const char *hex = cli_value(c, OPT_REPORT_DATA, NULL);
     size_t n = 0;
 
+    /* looking, not trusting: a guest that its host may debug is reported as one */
     *o = (struct evidence_options){
         .now_s = clock_system.wall_ms(&clock_system) / 1000,
         .allow_simulated = cli_given(c, OPT_ALLOW_SIMULATED),
-        .allow_debug = cli_given(c, OPT_ALLOW_DEBUG),
+        .allow_debug = true,
         .lenient = cli_given(c, OPT_LENIENT),
+        .signatures_only = cli_given(c, OPT_SIGNATURES_ONLY),
     };
     if (cli_given(c, OPT_AT) && !time_parse(cli_value(c, OPT_AT, ""), &o->now_s, &c->err))
         return cli_usage(c, "--at: want a time such as 2026-11-23T12:00:00Z"), false;
@@ -213,40 +193,34 @@ static bool options_read(struct cli *c, struct evidence_options *o, uint8_t data
     return true;
 }
 
-static enum exit_code verify(struct cli *c, struct evidence_read *r)
+static enum exit_code verify(struct cli *c, struct evidence_files *f)
 {
-    struct evidence_options o;
-    struct evidence_input in = {.files_n = r->n};
+    struct asked a = {0};
     struct facts facts = {0};
-    struct err why = {0};
     uint8_t data[64];
 
-    if (!options_read(c, &o, data))
+    if (!options_read(c, &a.o, data))
         return EXIT_USAGE;
-    if (!read_path(r, c->args.operand[0], &c->err))
+    if (!evidence_files_read(f, c->args.operand[0], cli_value(c, OPT_COLLATERAL, NULL), &c->err))
         return exit_code_of(&c->err);
-    in.evidence = buf_bytes(&r->evidence);
-    in.files_n = r->n;
-    for (unsigned i = 0; i < r->n; i++)
-        in.files[i] = (struct evidence_file){r->name[i], buf_bytes(&r->file[i])};
-    if (evidence_verify(&in, &o, &facts, &why))
-        return report(c, &facts, evidence_technology(in.evidence));
+    a.in = evidence_files_input(f);
+    a.o.checks = &a.checks;
+    if (evidence_verify(&a.in, &a.o, &facts, &a.why))
+        return report(c, &facts, &a);
     if (c->out.format == OUTPUT_JSON) {
-        verdict_json(c, NULL, evidence_technology(in.evidence), &why);
+        verdict_json(c, NULL, &a);
     } else {
-        output_printf(&c->out, "refused: %s\n", why.reason);
-        c->err = why;
+        output_printf(&c->out, "refused: %s\n", a.why.reason);
+        c->err = a.why;
     }
     return EXIT_REFUSED;
 }
 
 enum exit_code cmd_evidence_verify(struct cli *c)
 {
-    static struct evidence_read r;
-    enum exit_code code = verify(c, &r);
+    static struct evidence_files f;
+    enum exit_code code = verify(c, &f);
 
-    buf_fini(&r.evidence);
-    for (unsigned i = 0; i < EVIDENCE_FILES; i++)
-        buf_fini(&r.file[i]);
+    evidence_files_fini(&f);
     return code;
 }

@@ -49,7 +49,8 @@ enum option_id {
     OPT_AT,
     OPT_REPORT_DATA,
     OPT_ALLOW_SIMULATED,
-    OPT_ALLOW_DEBUG,
+    OPT_SIGNATURES_ONLY,
+    OPT_COLLATERAL,
     OPT_LENIENT,
     OPT_IDS
 };
@@ -140,6 +141,7 @@ enum exit_code cmd_token_create(struct cli *c);
 enum exit_code cmd_evidence_verify(struct cli *c);
 enum exit_code cmd_evidence_explain(struct cli *c);
 enum exit_code cmd_lint(struct cli *c);
+enum exit_code cmd_policy_test(struct cli *c);
 enum exit_code cmd_explain(struct cli *c);
 enum exit_code cmd_schema(struct cli *c);
 enum exit_code cmd_completion(struct cli *c);

@@ -35,8 +35,10 @@ const struct option_def option_table[OPT_IDS] = {
                          NULL},
     [OPT_ALLOW_SIMULATED] = {"allow-simulated", '\0', NULL, "take evidence of the simulator too",
                              NULL},
-    [OPT_ALLOW_DEBUG] = {"allow-debug", '\0', NULL, "take guests that their host may debug too",
-                         NULL},
+    [OPT_SIGNATURES_ONLY] = {"signatures-only", '\0', NULL,
+                             "leave out what needs collateral: revocation and TCB status", NULL},
+    [OPT_COLLATERAL] = {"collateral", '\0', "DIR",
+                        "certificates and collateral that go before those of PATH", "FILE"},
     [OPT_LENIENT] = {"lenient", '\0', NULL, "report what a stricter reading would refuse", NULL},
 };
 
@@ -84,11 +86,14 @@ const struct command command_table[] = {
      0, 0, OPT(NODE) | OPT(TTL), NULL, cmd_token_create},
     {"evidence verify", "PATH", "judge attestation evidence, offline",
      "PATH is evidence, or a folder with evidence and the certificates and collateral that\n"
-     "belong to it (report.bin, quote.bin, token.bin, document.bin, vcek.der, tcb_info.json, "
-     "...).\n"
+     "belong to it (report.bin, quote.bin, attestation_doc.cbor, cca_token.cbor, vcek.der,\n"
+     "tcb_info.json, ...). What it is shows from the bytes. A guest that its host may debug is\n"
+     "verified and said to be one; controllers refuse it.\n"
      "Ends with 0 when it is verified and 6 when it is refused.\n\n"
      "  bailey evidence verify ./snp-genoa --at 2026-11-23T12:00:00Z -o json\n",
-     1, 1, OPT(AT) | OPT(REPORT_DATA) | OPT(ALLOW_SIMULATED) | OPT(ALLOW_DEBUG) | OPT(LENIENT),
+     1, 1,
+     OPT(AT) | OPT(REPORT_DATA) | OPT(ALLOW_SIMULATED) | OPT(LENIENT) | OPT(SIGNATURES_ONLY) |
+         OPT(COLLATERAL),
      "FILE", cmd_evidence_verify},
     {"evidence explain", "PATH", "what stands in evidence, field by field",
      "Judges nothing: forged evidence is explained as well. PATH is an SEV-SNP report, or a "
@@ -98,9 +103,15 @@ const struct command command_table[] = {
      1, 1, 0, "FILE", cmd_evidence_explain},
     {"lint", "FILE...", "check YAML files without a cluster", NULL, 1, ARGS_OPERANDS, 0, "FILE",
      cmd_lint},
+    {"policy test", "FILE...", "run the tests that policies carry, without a cluster",
+     "Each TrustPolicy of the files is asked about the platforms of its spec.expect; Advisory\n"
+     "objects of the files tell what advisories affect. Ends with 1 when a verdict or its reason\n"
+     "is not as expected.\n\n"
+     "  bailey policy test production.yaml --at 2026-12-01\n",
+     1, ARGS_OPERANDS, OPT(AT), "FILE", cmd_policy_test},
     {"explain", "KIND[.FIELD...]", "what a field means and may hold",
      "  bailey explain workload\n  bailey explain workload.spec.trust.accept\n", 1, 1, 0,
-     "workload node keep event", cmd_explain},
+     "workload node keep event trustpolicy advisory exception", cmd_explain},
     {"schema", "", "the JSON Schema of what YAML files may hold, for editors",
      "  bailey schema > bailey.schema.json\n", 0, 0, 0, NULL, cmd_schema},
     {"completion", "bash", "a completion script for the shell",
