@@ -6,6 +6,8 @@
 /* The real ones: SHA-256 of the ARK certificates that AMD serves at
  * kdsintf.amd.com/vcek/v1/{Milan,Genoa,Turin}/cert_chain, compared with those in public evidence.
  * Nitro: AWS's root G1, as published in AWS_NitroEnclaves_Root-G1.zip and met in public evidence.
+ * Intel: the key of "Intel SGX Root CA", as in IntelSGXRootCA.der at
+ * certificates.trustedservices.intel.com and in public evidence.
  * Arm has no root: platforms' CPAKs are imported by operators, so only the simulated one is here.
  * The simulated ones: of the roots in sim/sim_keys.c, whose private keys are public. */
 const struct anchor anchors_builtin[] = {
@@ -51,6 +53,13 @@ const struct anchor anchors_builtin[] = {
       0x1f, 0x6f, 0x38, 0xda, 0x43, 0x91, 0x8d, 0x2e, 0xcc, 0xe7, 0x5b,
       0x35, 0xf1, 0xfd, 0xe6, 0xc2, 0xab, 0x2a, 0x6c, 0xd6, 0x83},
      true},
+    {"Intel SGX Root CA",
+     "intel",
+     "sgx-root",
+     {0xa0, 0xaf, 0x03, 0x12, 0x89, 0xf5, 0xd5, 0xd4, 0x13, 0x2f, 0x91,
+      0x86, 0x06, 0x8a, 0x7f, 0xc1, 0x36, 0x28, 0x63, 0x3b, 0xa2, 0x35,
+      0x77, 0x74, 0x72, 0xe2, 0x9b, 0x6b, 0x6c, 0x67, 0xa4, 0x9e},
+     false},
     {"aws.nitro-enclaves",
      "aws",
      "nitro-root",

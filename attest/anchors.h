@@ -11,8 +11,9 @@
 struct anchor {
     const char *name;   /* for SEV-SNP the product line as its certificates spell it: "Milan" */
     const char *vendor; /* "amd" */
-    const char *kind;   /* "snp-ark", "nitro-root", "cca-cpak" */
-    uint8_t sha256[32]; /* of the certificate's DER; of a CPAK, its SubjectPublicKeyInfo's */
+    const char *kind;   /* "snp-ark", "sgx-root", "nitro-root", "cca-cpak" */
+    uint8_t sha256[32]; /* of the certificate's DER; of sgx-root, of which there are two with one
+                           key, and of a CPAK: of its SubjectPublicKeyInfo */
     bool simulated;     /* everybody has the key; facts under it are never hardware's */
 };
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "attest/dcap_check.h"
 #include "attest/nitro_check.h"
 #include "attest/snp_check.h"
 #include "base/str.h"
@@ -14,6 +15,8 @@ static const struct format {
                   struct err *);
 } formats[] = {
     {"nitro", nitro_sniff, nitro_check}, /* before the one that sniffs by length */
+    {"tdx", tdx_sniff, dcap_check},
+    {"sgx", sgx_sniff, dcap_check},
     {"sev-snp", snp_sniff, snp_check},
 };
 
@@ -93,6 +96,6 @@ bool evidence_verify(const struct evidence_input *in, const struct evidence_opti
         return err_set(e, ERR_INPUT, "evidence.unknown-format",
                        "%zu bytes that look like no evidence known here", in->evidence.n),
                err_field(e, "evidence"),
-               err_expected(e, "an SEV-SNP report of 1184 bytes, version 2 to 5");
+               err_expected(e, "an SEV-SNP report, an Intel quote or a Nitro document");
     return f->check(in, &with, out, e);
 }

@@ -10,7 +10,7 @@
  *   cert.malformed, cert.too-large, cert.signature, cert.algorithm (not RSA-PSS as AMD signs),
  *   cert.validity, cert.shape (name or place in the chain), anchor.unknown,
  *   crl.malformed, crl.algorithm, crl.signature, crl.validity
- * Reasons of SEV-SNP: see snp_report.h and snp_check.h.
+ * Reasons of SEV-SNP: see snp_report.h and snp_check.h; of SGX and TDX: dcap_check.h.
  * bytes.truncated, bytes.trailing and bytes.reserved-not-zero come from parsing; field names where.
  */
 #ifndef ATTEST_EVIDENCE_H
@@ -30,7 +30,10 @@
 /* What comes beside the evidence. SEV-SNP: "vcek.der" or "vlek.der", "ask.der" or "asvk.der",
  * "ark.der", and "ark_crl.der" where there is one; or "auxblob", the certificate table that the
  * kernel's report interface gives, for those of them that stand in no file of their own. Files of
- * other names are left alone. */
+ * other names are left alone.
+ * SGX and TDX: "tcb_info.json", "qe_identity.json" and "tcb_signing_chain.pem", without which a
+ * quote is refused unless o->signatures_only; "pck_crl.der" and "root_ca_crl.der", without which
+ * revocation is a finding; "pck_chain.pem", where the quote has no chain of its own. */
 struct evidence_file {
     const char *name; /* borrowed */
     struct bytes bytes;
@@ -56,9 +59,11 @@ struct evidence_options {
     int64_t now_s;              /* certificates and lists are judged at this time */
     const uint8_t *report_data; /* 64 bytes that must stand in it; NULL: not checked (offline) */
     bool allow_simulated;       /* accept evidence under a simulated vendor root, marked so */
-    bool allow_debug;     /* looking, not trusting: a finding instead of a refusal (offline) */
-    bool lenient;         /* accept revocation lists past their date, with a finding */
-    bool signatures_only; /* leave out what needs collateral, with a finding */
+    bool allow_debug; /* looking, not trusting: a finding instead of a refusal (offline) */
+    bool lenient;     /* accept revocation lists and collateral past their date, with a finding, and
+                         zero bytes after a quote */
+    bool signatures_only;           /* leave out what needs collateral: its facts stay unknown */
+    uint32_t tcb_evaluation_floor;  /* lowest tcbEvaluationDataNumber of Intel's to go by; 0: any */
     struct evidence_cache *cache;   /* what earlier verifications found; NULL: none. Borrowed */
     struct evidence_checks *checks; /* where to note what was checked; NULL: nowhere. Borrowed */
     const struct anchor *anchors;   /* NULL: the built-in ones */

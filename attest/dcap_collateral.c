@@ -1,0 +1,319 @@
+#include "attest/dcap_collateral.h"
+
+#include <stdio.h>
+
+#include "attest/dcap_json.h"
+#include "attest/ecdsa.h"
+#include "base/clock.h"
+#include "base/str.h"
+
+static bool kind_bad(const struct dcap_reading *r, const char *path, const char *found,
+                     const char *expected)
+{
+    return err_set(r->e, ERR_INPUT, "dcap.collateral-kind", "%s: %s is %s, want %s", r->name, path,
+                   found, expected),
+           err_field(r->e, "%s.%s", r->name, path), err_found(r->e, "%s", found),
+           err_expected(r->e, "%s", expected);
+}
+
+static bool components_read(const struct dcap_reading *r, const json_t *tcb, const char *key,
+                            uint8_t out[16])
+{
+    const json_t *list = NULL;
+    uint32_t svn = 0;
+    unsigned n = 0;
+
+    if (!dcap_json_objects(r, tcb, key, 16, &list, &n))
+        return false;
+    if (n != 16)
+        return dcap_json_bad(r, key, "want 16 components");
+    for (unsigned i = 0; i < 16; i++) {
+        if (!dcap_json_number(r, json_array_get(list, i), "svn", 0xff, &svn))
+            return false;
+        out[i] = (uint8_t)svn;
+    }
+    return true;
+}
+
+/* Version 2 spells the components one by one. */
+static bool components_read_v2(const struct dcap_reading *r, const json_t *tcb, uint8_t out[16])
+{
+    char key[24];
+    uint32_t svn = 0;
+
+    for (unsigned i = 0; i < 16; i++) {
+        snprintf(key, sizeof key, "sgxtcbcomp%02usvn", i + 1);
+        if (!dcap_json_number(r, tcb, key, 0xff, &svn))
+            return false;
+        out[i] = (uint8_t)svn;
+    }
+    return true;
+}
+
+static bool level_read(const struct dcap_reading *r, const json_t *o, unsigned version,
+                       enum dcap_tee tee, struct dcap_level *out)
+{
+    const json_t *tcb = json_object_get(o, "tcb");
+    uint32_t pcesvn = 0;
+
+    if (!json_is_object(tcb))
+        return dcap_json_bad(r, "tcb", "missing");
+    if (version == 2 ? !components_read_v2(r, tcb, out->sgx)
+                     : !components_read(r, tcb, "sgxtcbcomponents", out->sgx))
+        return false;
+    if (tee == DCAP_TEE_TDX && !components_read(r, tcb, "tdxtcbcomponents", out->tdx))
+        return false;
+    if (!dcap_json_number(r, tcb, "pcesvn", 0xffff, &pcesvn) ||
+        !dcap_json_time(r, o, "tcbDate", &out->date_s) ||
+        !dcap_json_status(r, o, false, &out->status) ||
+        !dcap_json_advisories(r, o, &out->advisories))
+        return false;
+    out->pcesvn = (uint16_t)pcesvn;
+    return true;
+}
+
+static bool module_read(const struct dcap_reading *r, const json_t *o, struct dcap_module *out)
+{
+    return dcap_json_hex(r, o, "mrsigner", out->mrsigner, sizeof out->mrsigner) &&
+           dcap_json_hex(r, o, "attributes", out->attributes, sizeof out->attributes) &&
+           dcap_json_hex(r, o, "attributesMask", out->mask, sizeof out->mask);
+}
+
+/* "TDX_03": the major version in hex. */
+static bool module_version(const char *id, uint8_t *out)
+{
+    size_t n = 0;
+
+    return strncmp(id, "TDX_", 4) == 0 && hex_parse(id + 4, out, 1, &n, NULL) && n == 1;
+}
+
+static bool modules_read(const struct dcap_reading *r, const json_t *o, struct dcap_tcb_info *t)
+{
+    const json_t *module = json_object_get(o, "tdxModule"), *list = NULL;
+    const char *id;
+
+    if (!json_is_object(module))
+        return dcap_json_bad(r, "tdxModule", "missing");
+    t->has_module = true;
+    if (!module_read(r, module, &t->module))
+        return false;
+    if (json_object_get(o, "tdxModuleIdentities") == NULL)
+        return true; /* as before modules had a major version */
+    if (!dcap_json_objects(r, o, "tdxModuleIdentities", DCAP_MODULES, &list, &t->modules_n))
+        return false;
+    for (unsigned i = 0; i < t->modules_n; i++) {
+        struct dcap_module *m = &t->identity[i];
+
+        o = json_array_get(list, i);
+        if (!dcap_json_text(r, o, "id", &id))
+            return false;
+        if (!module_version(id, &m->version))
+            return dcap_json_bad(r, "tdxModuleIdentities.id", "not TDX_ and two hex digits");
+        if (!module_read(r, o, m) || !dcap_json_svn_levels(r, o, m->level, &m->levels_n))
+            return false;
+    }
+    return true;
+}
+
+/* Version 2 is of SGX and has no id. */
+static bool tcb_info_kind(const struct dcap_reading *r, const json_t *o, enum dcap_tee tee,
+                          struct dcap_tcb_info *t)
+{
+    const char *want = tee == DCAP_TEE_SGX ? "SGX" : "TDX", *id;
+    uint32_t version = 0, type = 0;
+    char found[16];
+
+    if (!dcap_json_number(r, o, "version", UINT32_MAX, &version) ||
+        !dcap_json_number(r, o, "tcbType", UINT32_MAX, &type))
+        return false;
+    snprintf(found, sizeof found, "%u", (unsigned)version);
+    if (version != 3 && (version != 2 || tee == DCAP_TEE_TDX))
+        return kind_bad(r, "version", found, tee == DCAP_TEE_SGX ? "2 or 3" : "3");
+    snprintf(found, sizeof found, "%u", (unsigned)type);
+    if (type != 0)
+        return kind_bad(r, "tcbType", found, "0");
+    t->version = version;
+    if (version == 2)
+        return true;
+    if (!dcap_json_text(r, o, "id", &id))
+        return false;
+    return strcmp(id, want) == 0 || kind_bad(r, "id", id, want);
+}
+
+static bool tcb_info_fill(const struct dcap_reading *r, const json_t *o, enum dcap_tee tee,
+                          struct dcap_tcb_info *t)
+{
+    const json_t *list = NULL;
+
+    if (!tcb_info_kind(r, o, tee, t) || !dcap_json_document(r, o, &t->document) ||
+        !dcap_json_hex(r, o, "fmspc", t->fmspc, sizeof t->fmspc) ||
+        !dcap_json_hex(r, o, "pceId", t->pceid, sizeof t->pceid) ||
+        (tee == DCAP_TEE_TDX && !modules_read(r, o, t)) ||
+        !dcap_json_objects(r, o, "tcbLevels", DCAP_LEVELS, &list, &t->levels_n))
+        return false;
+    for (unsigned i = 0; i < t->levels_n; i++)
+        if (!level_read(r, json_array_get(list, i), t->version, tee, &t->level[i]))
+            return false;
+    return true;
+}
+
+bool dcap_tcb_info_read(struct bytes inner, enum dcap_tee tee, const char *name,
+                        struct dcap_tcb_info *out, struct err *e)
+{
+    const struct dcap_reading r = {name, e};
+    json_t *root = NULL;
+
+    memset(out, 0, sizeof *out);
+    if (!dcap_json_open(&r, inner, &root))
+        return false;
+    out->json = root;
+    if (tcb_info_fill(&r, root, tee, out))
+        return true;
+    dcap_tcb_info_fini(out);
+    return false;
+}
+
+void dcap_tcb_info_fini(struct dcap_tcb_info *t)
+{
+    json_decref(t->json);
+    t->json = NULL;
+}
+
+static bool identity_fill(const struct dcap_reading *r, const json_t *o, enum dcap_tee tee,
+                          struct dcap_identity *i)
+{
+    const char *want = tee == DCAP_TEE_SGX ? "QE" : "TD_QE", *id;
+    uint32_t version = 0, product = 0;
+    char found[16];
+
+    if (!dcap_json_number(r, o, "version", UINT32_MAX, &version) ||
+        !dcap_json_text(r, o, "id", &id))
+        return false;
+    snprintf(found, sizeof found, "%u", (unsigned)version);
+    if (version != 2)
+        return kind_bad(r, "version", found, "2");
+    if (strcmp(id, want) != 0)
+        return kind_bad(r, "id", id, want);
+    if (!dcap_json_document(r, o, &i->document) ||
+        !dcap_json_hex(r, o, "miscselect", i->miscselect, sizeof i->miscselect) ||
+        !dcap_json_hex(r, o, "miscselectMask", i->miscselect_mask, sizeof i->miscselect_mask) ||
+        !dcap_json_hex(r, o, "attributes", i->attributes, sizeof i->attributes) ||
+        !dcap_json_hex(r, o, "attributesMask", i->attributes_mask, sizeof i->attributes_mask) ||
+        !dcap_json_hex(r, o, "mrsigner", i->mrsigner, sizeof i->mrsigner) ||
+        !dcap_json_number(r, o, "isvprodid", 0xffff, &product) ||
+        !dcap_json_svn_levels(r, o, i->level, &i->levels_n))
+        return false;
+    i->isvprodid = (uint16_t)product;
+    return true;
+}
+
+bool dcap_identity_read(struct bytes inner, enum dcap_tee tee, const char *name,
+                        struct dcap_identity *out, struct err *e)
+{
+    const struct dcap_reading r = {name, e};
+    json_t *root = NULL;
+
+    memset(out, 0, sizeof *out);
+    if (!dcap_json_open(&r, inner, &root))
+        return false;
+    out->json = root;
+    if (identity_fill(&r, root, tee, out))
+        return true;
+    dcap_identity_fini(out);
+    return false;
+}
+
+void dcap_identity_fini(struct dcap_identity *i)
+{
+    json_decref(i->json);
+    i->json = NULL;
+}
+
+static bool signature_check(struct bytes inner, const uint8_t signature[64], X509 *signing,
+                            const struct evidence_options *o, const char *name, struct err *e)
+{
+    uint8_t by[CACHE_ID + 64], id[CACHE_ID];
+    bool named = cache_id_of(o->cache, signing, by);
+
+    if (named) {
+        memcpy(by + CACHE_ID, signature, 64);
+        cache_id(o->cache, "dcap-collateral", inner, BYTES_OF(by), id);
+        if (cache_knows(o->cache, id))
+            return true;
+    }
+    if (ecdsa_verify(X509_get0_pubkey(signing), ECDSA_P256, inner, (struct bytes){signature, 64}) !=
+        ECDSA_GOOD)
+        return err_set(e, ERR_INPUT, "dcap.collateral-signature",
+                       "%s: the TCB signing key did not make its signature", name),
+               err_field(e, "%s.signature", name),
+               err_mend(e, "keep the document as Intel's service sent it, byte for byte");
+    if (named)
+        cache_learn(o->cache, id);
+    return true;
+}
+
+/* now within issueDate and nextUpdate, and not older than the evaluation asked for. */
+static bool document_check(struct dcap_document *d, const struct evidence_options *o,
+                           const char *name, struct err *e)
+{
+    char when[TIME_TEXT];
+
+    if (d->issued_s > o->now_s)
+        return err_set(e, ERR_INPUT, "dcap.collateral-validity", "%s: not issued yet", name),
+               err_field(e, "%s.issueDate", name),
+               err_found(e, "%s", time_format(d->issued_s, when)),
+               err_mend(e, "check this machine's clock");
+    d->stale = d->next_update_s < o->now_s;
+    if (d->stale && !o->lenient)
+        return err_set(e, ERR_INPUT, "dcap.collateral-validity", "%s: past its next update", name),
+               err_field(e, "%s.nextUpdate", name),
+               err_found(e, "%s", time_format(d->next_update_s, when)),
+               err_mend(e, "fetch the current one at api.trustedservices.intel.com");
+    if (d->evaluation < o->tcb_evaluation_floor)
+        return err_set(e, ERR_INPUT, "dcap.collateral-floor",
+                       "%s: of an older TCB evaluation than asked for", name),
+               err_field(e, "%s.tcbEvaluationDataNumber", name),
+               err_found(e, "%u", (unsigned)d->evaluation),
+               err_expected(e, "at least %u", (unsigned)o->tcb_evaluation_floor),
+               err_mend(e, "fetch it with update=early");
+    evidence_passed(o, "dcap.collateral-validity", name);
+    return true;
+}
+
+bool dcap_tcb_info_open(struct bytes text, enum dcap_tee tee, X509 *signing,
+                        const struct evidence_options *o, const char *name,
+                        struct dcap_tcb_info *out, struct err *e)
+{
+    uint8_t signature[64];
+    struct bytes inner;
+
+    if (!dcap_document_cut(text, "tcbInfo", name, &inner, signature, e) ||
+        !signature_check(inner, signature, signing, o, name, e))
+        return false;
+    evidence_passed(o, "dcap.collateral-signature", name);
+    if (!dcap_tcb_info_read(inner, tee, name, out, e))
+        return false;
+    if (document_check(&out->document, o, name, e))
+        return true;
+    dcap_tcb_info_fini(out);
+    return false;
+}
+
+bool dcap_identity_open(struct bytes text, enum dcap_tee tee, X509 *signing,
+                        const struct evidence_options *o, const char *name,
+                        struct dcap_identity *out, struct err *e)
+{
+    uint8_t signature[64];
+    struct bytes inner;
+
+    if (!dcap_document_cut(text, "enclaveIdentity", name, &inner, signature, e) ||
+        !signature_check(inner, signature, signing, o, name, e))
+        return false;
+    evidence_passed(o, "dcap.collateral-signature", name);
+    if (!dcap_identity_read(inner, tee, name, out, e))
+        return false;
+    if (document_check(&out->document, o, name, e))
+        return true;
+    dcap_identity_fini(out);
+    return false;
+}
