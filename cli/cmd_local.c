@@ -126,6 +126,16 @@ static enum exit_code no_field(struct cli *c, const struct schema_message *m, co
     return EXIT_MISSING;
 }
 
+static enum exit_code no_kind(struct cli *c, const char *asked)
+{
+    const struct schema_message *m = schema_of(&bailey__v1__object__descriptor);
+    AUTO_BUF struct buf kinds = {0};
+
+    for (size_t i = 0; i < m->n; i++)
+        buf_printf(&kinds, "%s%s", i == 0 ? "" : ", ", m->fields[i].json_name);
+    return cli_usage(c, "no such kind \"%s\"; there are %s", asked, buf_str(&kinds));
+}
+
 enum exit_code cmd_explain(struct cli *c)
 {
     char path[256], *rest = path, *step;
@@ -138,9 +148,9 @@ enum exit_code cmd_explain(struct cli *c)
         return cli_usage(c, "the path is too long");
     step = strsep(&rest, ".");
     kind = kind_of(step);
-    f = kind == NULL ? NULL : schema_kind(kind, true);
+    f = schema_kind(kind == NULL ? step : kind, true);
     if (f == NULL)
-        return cli_usage(c, "no such kind \"%s\"; there are workload, node, keep, event", step);
+        return no_kind(c, step);
     m = inside(f);
     while ((step = strsep(&rest, ".")) != NULL) {
         step[strcspn(step, "[")] = '\0';
