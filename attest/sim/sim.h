@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "attest/sim/sim_dcap.h"
 #include "attest/sim/sim_nitro.h"
 #include "attest/sim/sim_snp.h"
 #include "base/buf.h"
@@ -25,6 +26,7 @@ struct sim_platform {
     uint64_t chip;       /* seed of everything that is one chip's own: id, keys */
     union {              /* what else the technology's keys set */
         struct sim_snp snp;
+        struct sim_dcap dcap; /* TDX and SGX */
         struct sim_nitro nitro;
     };
 };
