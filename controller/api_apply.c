@@ -17,6 +17,7 @@
 static void scratch_free(struct workload *w)
 {
     arena_fini(&w->arena);
+    arena_fini(&w->rules_arena);
     message_free(w->msg == NULL ? NULL : &w->msg->base);
     free(w->object.key);
     free(w);
@@ -58,7 +59,7 @@ static bool check_workload(struct state *st, Bailey__V1__Workload *m, bool dry_r
     w = scratch_new(m);
     if (w == NULL)
         return err_set(e, ERR_NOMEM, "api.memory", "no memory");
-    if (!workload_compile(st, w, e))
+    if (!workload_compile(st, st->effective, w, e))
         return false;
     if (w->stop_after_ms < st->options.lease_ms) {
         char lease[DURATION_TEXT];
@@ -185,7 +186,8 @@ static const char *apply_workload(struct state *st, const Bailey__V1__Workload *
         change_workload(st, w, m);
         outcome = "changed";
     }
-    BUG_ON(!workload_compile(st, w, &e)); /* it was compiled before, in check_workload() */
+    BUG_ON(!workload_compile(st, st->effective, w,
+                             &e)); /* it was compiled before, in check_workload() */
     event_add(st, &w->object, "normal", outcome[1] == 'r' ? "workload.created" : "workload.changed",
               who, "generation %llu", (unsigned long long)w->msg->metadata->generation);
     reconcile_workload(st, w);
@@ -193,24 +195,47 @@ static const char *apply_workload(struct state *st, const Bailey__V1__Workload *
     return outcome;
 }
 
+/* What changed of it, said once each. */
+static void tell_node(struct state *st, const struct node *n, const Bailey__V1__NodeSpec *was,
+                      const char *who)
+{
+    const Bailey__V1__NodeSpec *is = n->msg->spec;
+
+    if (is->drain != NULL && (was->drain == NULL || !same(&was->drain->base, &is->drain->base)))
+        event_add(st, &n->object, "normal", "node.draining", who, "keeps are moved away%s%s%s%s",
+                  is->drain->deadline[0] == '\0' ? "" : ", at the latest until ",
+                  is->drain->deadline, is->drain->because[0] == '\0' ? "" : ": ",
+                  is->drain->because);
+    else if (is->drain == NULL && was->drain != NULL)
+        event_add(st, &n->object, "normal", "node.drain-ended", who, "keeps may stay");
+    if (is->cordoned != was->cordoned)
+        event_add(st, &n->object, "normal", is->cordoned ? "node.cordoned" : "node.uncordoned", who,
+                  "%s", is->cordoned ? "no new keeps" : "new keeps again");
+}
+
 static const char *apply_node(struct state *st, const Bailey__V1__Node *m, const char *who,
                               struct node **out)
 {
     struct node *n = state_node(st, m->metadata->name);
-    bool cordoned = m->spec != NULL && m->spec->cordoned;
+    Bailey__V1__NodeSpec none = BAILEY__V1__NODE_SPEC__INIT;
+    Bailey__V1__NodeSpec *was = n->msg->spec;
 
     *out = n;
-    if (cordoned == n->msg->spec->cordoned && same_labels(n->msg->metadata, m->metadata))
+    if (same(&was->base, m->spec == NULL ? &none.base : &m->spec->base) &&
+        same_labels(n->msg->metadata, m->metadata))
         return "unchanged";
-    if (cordoned != n->msg->spec->cordoned)
-        event_add(st, &n->object, "normal", cordoned ? "node.cordoned" : "node.uncordoned", who,
-                  "%s", cordoned ? "no new keeps" : "new keeps again");
-    n->msg->spec->cordoned = cordoned;
+    n->msg->spec =
+        (Bailey__V1__NodeSpec *)message_clone(m->spec == NULL ? &none.base : &m->spec->base);
+    BUG_ON(n->msg->spec == NULL);
+    tell_node(st, n, was, who);
+    message_free(&was->base);
     n->msg->metadata->generation++;
     take_labels(n->msg->metadata, m->metadata);
     txn_touch(st, &n->object);
-    fleet_node_cordoned(st->fleet, n->handle, cordoned);
+    fleet_node_cordoned(st->fleet, n->handle, node_closed(n));
     reconcile_capacity(st);
+    reconcile_node(st, n);
+    node_say_drained(st, n);
     return "changed";
 }
 
@@ -229,7 +254,7 @@ static const char *thought(struct state *st, const Bailey__V1__Object *o, struct
     if (w == NULL)
         return NULL;
     w->id = old == NULL ? UINT64_MAX : old->id; /* what it has counts for its spread */
-    if (!workload_compile(st, w, e) || !explain(st, w, "", 0, a, &r->placement, e))
+    if (!workload_compile(st, st->effective, w, e) || !explain(st, w, "", 0, a, &r->placement, e))
         return NULL;
     r->placement = (Bailey__V1__Explanation *)proto_copy(&r->placement->base, a);
     if (old == NULL)

@@ -70,8 +70,8 @@ static bool may_start(const struct state *st, const struct keep *k)
     const struct workload *w = k->workload;
 
     return k->msg->spec->workload_generation == w->msg->metadata->generation &&
-           node_trusted(st, k->node, w->rules.max_evidence_age_ms) &&
-           rules_judge(&w->rules, &k->node->facts).verdict == VERDICT_ADMITTED;
+           node_trusted(st, k->node, w->max_evidence_age_ms) &&
+           rules_judge(&w->trust.rules, &k->node->facts).verdict == VERDICT_ADMITTED;
 }
 
 static void command_send(struct state *st, struct keep *k)

@@ -1,7 +1,7 @@
 /* A workload's message as what reconciling and placing want: rules, demand, times. */
 #include "config/convert_rules.h"
 #include "config/quantity.h"
-#include "controller/state.h"
+#include "controller/effective.h"
 
 #define STOP_AFTER_MS 30000
 #define REPLACE_AFTER_MS 60000
@@ -40,17 +40,15 @@ static bool rule_list(const struct selector *v, size_t n, const char *word, stru
     return true;
 }
 
-static bool compile_trust(const struct state *st, struct workload *w, struct err *e)
+static bool compile_trust(struct workload *w, struct err *e)
 {
     struct trust_rules t;
 
-    w->rules = (struct rules){.simulated = st->options.allow_simulated ? SIMULATED_DEFAULT
-                                                                       : SIMULATED_NEVER};
     if (!trust_from_message(w->msg->spec->trust, &w->arena, &t, e))
         return err_field(e, "spec.trust");
-    w->rules.max_evidence_age_ms = t.max_evidence_age_ms;
-    return rule_list(t.refuse, t.refuse_n, "refuse", &w->arena, &w->rules.refuse, e) &&
-           rule_list(t.accept, t.accept_n, "accept", &w->arena, &w->rules.accept, e);
+    w->max_evidence_age_ms = t.max_evidence_age_ms;
+    return rule_list(t.refuse, t.refuse_n, "refuse", &w->arena, &w->own_refuse, e) &&
+           rule_list(t.accept, t.accept_n, "accept", &w->arena, &w->own_accept, e);
 }
 
 static bool compile_resources(struct workload *w, struct err *e)
@@ -96,16 +94,18 @@ static bool compile_placement(struct workload *w, struct err *e)
     return true;
 }
 
-bool workload_compile(struct state *st, struct workload *w, struct err *e)
+bool workload_compile(struct state *st, const struct effective *ef, struct workload *w,
+                      struct err *e)
 {
     const Bailey__V1__OnDisconnect *d = w->msg->spec->on_disconnect;
 
     arena_fini(&w->arena);
     arena_init(&w->arena, COMPILE_LIMIT);
-    w->demand = (struct demand){.workload = w->id, .name = w->object.key, .rules = &w->rules};
-    return compile_trust(st, w, e) && compile_resources(w, e) && compile_placement(w, e) &&
+    w->demand = (struct demand){.workload = w->id, .name = w->object.key, .rules = &w->trust.rules};
+    return compile_trust(w, e) && compile_resources(w, e) && compile_placement(w, e) &&
            duration(d == NULL ? NULL : d->stop_after, "spec.onDisconnect.stopAfter", STOP_AFTER_MS,
                     &w->stop_after_ms, e) &&
            duration(d == NULL ? NULL : d->replace_after, "spec.onDisconnect.replaceAfter",
-                    REPLACE_AFTER_MS, &w->replace_after_ms, e);
+                    REPLACE_AFTER_MS, &w->replace_after_ms, e) &&
+           workload_rules(st, ef, w, e);
 }

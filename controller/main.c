@@ -29,6 +29,8 @@ static const char usage[] =
     "  --allow-simulated        simulated evidence may count, marked everywhere\n"
     "  --lease TIME             a node is lost without a heartbeat for this long (10s)\n"
     "  --evidence-renew TIME    nodes show fresh evidence this often (5m)\n"
+    "  --move-grace TIME        a keep that its rules refuse waits so long for its replacement to be\n"
+    "                           healthy, then it is stopped without one (10m)\n"
     "  --log-level LEVEL        debug, info, warn or error (info)\n"
     "  --ready-fd N             write READY to this descriptor when serving\n"
     "  --help                   this text\n"
@@ -79,6 +81,7 @@ enum {
     OPT_SIM,
     OPT_LEASE,
     OPT_RENEW,
+    OPT_MOVE_GRACE,
     OPT_LEVEL,
     OPT_READY,
     OPT_HELP,
@@ -93,6 +96,7 @@ static const struct option longopts[] = {
     {"allow-simulated", no_argument, NULL, OPT_SIM},
     {"lease", required_argument, NULL, OPT_LEASE},
     {"evidence-renew", required_argument, NULL, OPT_RENEW},
+    {"move-grace", required_argument, NULL, OPT_MOVE_GRACE},
     {"log-level", required_argument, NULL, OPT_LEVEL},
     {"ready-fd", required_argument, NULL, OPT_READY},
     {"help", no_argument, NULL, OPT_HELP},
@@ -129,6 +133,10 @@ static int take_option(int c, struct command_line *o)
         return time_option(optarg, 1000, 86400000, &o->options.renew_ms)
                    ? -1
                    : wrong("--evidence-renew wants a time from 1s to 1d", optarg);
+    case OPT_MOVE_GRACE:
+        return time_option(optarg, 0, 86400000, &o->options.move_grace_ms)
+                   ? -1
+                   : wrong("--move-grace wants a time from 0s to 1d", optarg);
     case OPT_LEVEL:
         return log_level_parse(optarg, &o->level)
                    ? -1
@@ -334,7 +342,9 @@ int main(int argc, char **argv)
 {
     struct command_line o = {.listen = "127.0.0.1:8440",
                              .enrol = "127.0.0.1:8441",
-                             .options = {.lease_ms = 10000, .renew_ms = 300000},
+                             .options = {.lease_ms = 10000,
+                                         .renew_ms = 300000,
+                                         .move_grace_ms = 600000},
                              .level = LOG_INFO,
                              .ready_fd = -1};
     static struct program p;

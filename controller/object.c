@@ -157,7 +157,7 @@ void node_publish(struct state *st, struct node *n)
                              .facts = n->has_facts ? &n->facts : NULL,
                              .labels = labels,
                              .connected = node_connected(st, n),
-                             .cordoned = n->msg->spec->cordoned,
+                             .cordoned = node_closed(n),
                              .eligible = n->msg->metadata->deleted_at[0] == '\0',
                              .verified_at_ms = n->verified_at_ms};
     struct err e = {0};
@@ -177,7 +177,8 @@ void keep_publish(struct state *st, struct keep *k)
     struct keep_spec spec = {.id = k->id,
                              .workload = k->workload->id,
                              .need = {c->cpu_milli, c->memory_bytes, c->tee_slots},
-                             .ending = k->msg->status->state == KEEP_STATE(stopping)};
+                             .ending = k->msg->status->state == KEEP_STATE(stopping) ||
+                                       k->msg->status->move != NULL};
     struct err e = {0};
 
     if (!keep_live(k) || k->node == NULL || k->node->handle == NODE_NONE) {
@@ -224,6 +225,7 @@ void workload_forget(struct state *st, struct workload *w)
     map_remove(&st->workloads, bytes_str(w->object.key));
     vec_fini(&w->keeps);
     arena_fini(&w->arena);
+    arena_fini(&w->rules_arena);
     object_fini(&w->object);
     free(w);
 }

@@ -104,6 +104,8 @@ void trust_change(struct state *st, struct trust_object *t, const ProtobufCMessa
     text_set(&meta->created_at, old->created_at);
     meta->revision = old->revision;
     meta->generation = old->generation + 1;
+    *(void **)field_of(m, "status") = *(void **)field_of(before, "status");
+    *(void **)field_of(before, "status") = NULL;
     message_free(before);
     txn_touch(st, &t->object);
 }
@@ -125,4 +127,41 @@ void trust_forget_all(struct state *st)
     for (size_t k = 0; k < sizeof all / sizeof all[0]; k++)
         for (size_t i = 0; (t = map_next(kind_map(st, all[k]), &i)) != NULL; i = 0)
             trust_forget(st, t);
+}
+
+Bailey__V1__TrustPolicyStatus *trust_policy_status(struct trust_object *t)
+{
+    if (t->policy->status == NULL) {
+        t->policy->status = malloc(sizeof *t->policy->status);
+        BUG_ON(t->policy->status == NULL);
+        bailey__v1__trust_policy_status__init(t->policy->status);
+    }
+    return t->policy->status;
+}
+
+Bailey__V1__ExceptionStatus *trust_exception_status(struct trust_object *t)
+{
+    if (t->exception->status == NULL) {
+        t->exception->status = malloc(sizeof *t->exception->status);
+        BUG_ON(t->exception->status == NULL);
+        bailey__v1__exception_status__init(t->exception->status);
+    }
+    return t->exception->status;
+}
+
+void trust_floors_resize(Bailey__V1__TrustPolicyStatus *s, size_t n)
+{
+    char **v;
+
+    if (s->n_floors == n)
+        return;
+    v = calloc(n + 1, sizeof *v);
+    BUG_ON(v == NULL);
+    for (size_t i = 0; i < s->n_floors; i++)
+        text_set(&s->floors[i], NULL);
+    free(s->floors);
+    for (size_t i = 0; i < n; i++)
+        v[i] = (char *)(uintptr_t)protobuf_c_empty_string;
+    s->floors = v;
+    s->n_floors = n;
 }

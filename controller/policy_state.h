@@ -26,6 +26,11 @@ void trust_forget(struct state *st, struct trust_object *t);
 
 void trust_forget_all(struct state *st);
 
+/* The status, made where there is none; and the policy's list of floors, made n long. */
+Bailey__V1__TrustPolicyStatus *trust_policy_status(struct trust_object *t);
+Bailey__V1__ExceptionStatus *trust_exception_status(struct trust_object *t);
+void trust_floors_resize(Bailey__V1__TrustPolicyStatus *s, size_t n);
+
 /* The spec inside the message. */
 const ProtobufCMessage *trust_spec(const struct object *o);
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "controller/command.h"
+#include "controller/effective.h"
 #include "controller/move.h"
 #include "controller/reconcile_int.h"
 #include "controller/txn.h"
@@ -119,6 +120,18 @@ void keep_end(struct state *st, struct keep *k, const char *reason, const char *
     event_add(st, &k->object, strcmp(reason, "keep.ended") == 0 ? "normal" : "warning", reason,
               "controller", "%s", why);
     reconcile_capacity(st);
+    if (k->node != NULL)
+        node_say_drained(st, k->node);
+}
+
+void node_say_drained(struct state *st, struct node *n)
+{
+    if (n->msg->spec->drain == NULL)
+        return;
+    for (size_t i = 0; i < n->keeps.n; i++)
+        if (keep_live(n->keeps.v[i]))
+            return;
+    event_add(st, &n->object, "normal", "node.drained", "controller", "nothing runs here any more");
 }
 
 /* A lost node's keep: over for sure, or to be looked at again then. */
@@ -149,6 +162,18 @@ static void finish_delete(struct state *st, struct workload *w)
     txn_remove(st, &w->object);
 }
 
+/* A floor or an exception may have changed what holds. */
+static void rules_by_now(struct state *st, struct workload *w)
+{
+    int64_t wall = state_wall_ms(st);
+    struct err e = {0};
+
+    if (wall / 1000 >= w->trust.next_change_s)
+        BUG_ON(!workload_rules(st, st->effective, w, &e)); /* they were made before */
+    if (w->trust.next_change_s != POLICY_NEVER)
+        reconcile_wake(w, state_now_ms(st) + w->trust.next_change_s * 1000 - wall);
+}
+
 static void reconcile_one(struct state *st, struct workload *w)
 {
     bool deleted = w->msg->metadata->deleted_at[0] != '\0';
@@ -158,20 +183,24 @@ static void reconcile_one(struct state *st, struct workload *w)
 
     w->due = false;
     w->wake_ms = INT64_MAX;
+    rules_by_now(st, w);
     for (size_t i = 0; i < w->keeps.n; i++) {
         struct keep *k = w->keeps.v[i];
 
         if (keep_live(k))
             check_lost(st, w, k, now);
-        if (keep_live(k) && k->msg->spec->replica >= want)
-            keep_stop(st, k, deleted ? "the workload was deleted" : "fewer replicas are wanted");
+        if (keep_live(k) && deleted)
+            keep_stop(st, k, "the workload was deleted");
         live += keep_live(k);
     }
     if (deleted && live == 0) {
         finish_delete(st, w);
         return;
     }
-    move_step(st, w, want, now);
+    if (!deleted) {
+        move_step(st, w, want);
+        reconcile_surplus(st, w, want);
+    }
     if (now >= w->retry_at_ms)
         reconcile_place(st, w, want);
     else
@@ -195,6 +224,9 @@ static void set_timer(struct state *st)
     for (size_t i = 0; (w = map_next(&st->workloads, &i)) != NULL;)
         if (w->wake_ms < next)
             next = w->wake_ms;
+    if (st->effective->next_s != POLICY_NEVER &&
+        st->effective->next_s * 1000 - state_wall_ms(st) < next - now)
+        next = now + st->effective->next_s * 1000 - state_wall_ms(st);
     uv_timer_stop(&st->reconciler->timer);
     if (next != INT64_MAX)
         uv_timer_start(&st->reconciler->timer, on_timer, next > now ? (uint64_t)(next - now) : 0,
@@ -210,9 +242,11 @@ void reconcile_run(struct state *st)
     if (r == NULL || st->stopping || (!r->due && !r->capacity))
         return;
     for (size_t i = 0; (w = map_next(&st->workloads, &i)) != NULL;)
-        if (w->due || (r->capacity && w->pending > 0))
+        if (w->due || (r->capacity && w->pending + w->waiting > 0))
             BUG_ON(!vec_push(&due, w));
     r->due = r->capacity = false;
+    if (state_wall_ms(st) / 1000 >= st->effective->next_s)
+        effective_tick(st);
     if (due.n > 1)
         qsort(due.v, due.n, sizeof due.v[0], by_priority);
     for (size_t i = 0; i < due.n; i++)

@@ -14,6 +14,9 @@ void reconcile_workload(struct state *st, struct workload *w); /* its spec or ke
 void reconcile_capacity(struct state *st);                     /* something got room, or trust */
 void reconcile_node(struct state *st, struct node *n);         /* its keeps may have to go */
 
+/* Says so, once it is drained and nothing runs on it. */
+void node_say_drained(struct state *st, struct node *n);
+
 /* Looks at all that is due, and sets the timer for what will be. */
 void reconcile_run(struct state *st);
 

@@ -23,7 +23,11 @@ void keep_end(struct state *st, struct keep *k, const char *reason, const char *
 /* True when an ended keep is the last of its replica: its program has done its work. */
 bool keep_complete(const struct workload *w, const struct keep *k);
 
-/* Gives the replicas below `want` that have no keep a node each, as far as there are any. */
+/* Stops keeps beyond `want`. */
+void reconcile_surplus(struct state *st, struct workload *w, uint32_t want);
+
+/* Gives a node to each replica that has no keep, and to replacements of keeps that move, as far as
+ * there are any. */
 void reconcile_place(struct state *st, struct workload *w, uint32_t want);
 
 #endif

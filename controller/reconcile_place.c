@@ -6,6 +6,7 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "controller/command.h"
+#include "controller/move.h"
 #include "controller/reconcile.h"
 #include "controller/reconcile_int.h"
 #include "controller/txn.h"
@@ -39,7 +40,7 @@ static void keep_name(const struct workload *w, uint32_t replica, char *out, siz
 
 /* Commits one decision: the keep stands in the store before its node hears of it. */
 static void keep_bind(struct state *st, struct workload *w, uint32_t replica,
-                      const struct decision *d)
+                      const struct decision *d, struct keep *old)
 {
     const struct node_view view = fleet_node_view(st->fleet, d->node);
     struct node *n = state_node(st, view.name);
@@ -62,6 +63,8 @@ static void keep_bind(struct state *st, struct workload *w, uint32_t replica,
     limits.tee_slots = w->demand.need.tee_slots;
     spec.workload = w->msg->metadata->name;
     spec.replica = replica;
+    if (old != NULL)
+        spec.replaces = old->msg->metadata->uid;
     spec.node = n->object.key;
     spec.workload_generation = w->msg->metadata->generation;
     spec.artifact_digest = w->msg->spec->artifact->digest;
@@ -77,8 +80,11 @@ static void keep_bind(struct state *st, struct workload *w, uint32_t replica,
     BUG_ON(k == NULL);
     k->id = d->keep;
     keep_publish(st, k);
-    event_add(st, &k->object, "normal", "keep.scheduled", "controller", "bound to node %s",
-              n->object.key);
+    if (old != NULL)
+        old->replacement = k;
+    event_add(st, &k->object, "normal", "keep.scheduled", "controller", "bound to node %s%s%s",
+              n->object.key, old == NULL ? "" : ", to replace ",
+              old == NULL ? "" : old->msg->metadata->name);
     command_later(st, k);
 }
 
@@ -90,70 +96,178 @@ static void drop_ended(struct state *st, struct workload *w, uint32_t replica)
             txn_remove(st, &w->keeps.v[i]->object);
 }
 
-/* Marks the replicas that have, or need no more, a keep. */
-static uint8_t *occupied(const struct workload *w, uint32_t want)
+uint32_t reconcile_complete(const struct workload *w)
 {
-    uint8_t *taken = calloc(want == 0 ? 1 : want, 1);
+    uint32_t n = 0, want = w->msg->spec->replicas;
+
+    for (size_t i = 0; i < w->keeps.n; i++) {
+        const struct keep *k = w->keeps.v[i];
+
+        n += (k->msg->spec->replica < want || k->msg->spec->replaces[0] != '\0') &&
+             keep_complete(w, k);
+    }
+    return n < want ? n : want;
+}
+
+/* True for a keep that fills a replica's place: not one on its way out, but one that a changed
+ * workload stops first, for its successor waits for its end. */
+static bool fills(const struct workload *w, const struct keep *k)
+{
+    return keep_live(k) && !keep_moving(k) &&
+           (!keep_told(k) || k->msg->spec->workload_generation != w->msg->metadata->generation);
+}
+
+struct need {
+    uint32_t missing;  /* replicas without any keep */
+    uint32_t replaced; /* moving keeps whose replacement may be placed now */
+};
+
+static struct need need_of(const struct state *st, const struct workload *w, uint32_t want)
+{
+    uint32_t filled = reconcile_complete(w), under_way = 0, moving = 0, waiting = 0, pace;
+    struct need n = {0};
+
+    for (size_t i = 0; i < w->keeps.n; i++) {
+        const struct keep *k = w->keeps.v[i];
+
+        filled += fills(w, k);
+        under_way += fills(w, k) && k->msg->spec->replaces[0] != '\0' && !keep_ready(st, k);
+        if (keep_moving(k) && !keep_told(k)) {
+            moving++;
+            waiting += k->replacement == NULL;
+        }
+    }
+    n.missing = want > filled ? want - filled : 0;
+    pace = move_pace(w) > under_way ? move_pace(w) - under_way : 0;
+    n.replaced = waiting < pace ? waiting : pace;
+    n.replaced = n.replaced < n.missing ? n.replaced : n.missing;
+    n.missing = n.missing > moving ? n.missing - moving : 0;
+    return n;
+}
+
+/* Stops what is more than wanted: first what had to leave anyway, then what does not run, then the
+ * highest replica. */
+static int by_loss(const void *x, const void *y)
+{
+    const struct keep *a = *(struct keep *const *)x, *b = *(struct keep *const *)y;
+    bool a_runs = a->msg->status->state == KEEP_STATE(running);
+    bool b_runs = b->msg->status->state == KEEP_STATE(running);
+
+    if (keep_moving(a) != keep_moving(b))
+        return keep_moving(a) ? -1 : 1;
+    if (a_runs != b_runs)
+        return a_runs ? 1 : -1;
+    return a->msg->spec->replica > b->msg->spec->replica ? -1 : 1;
+}
+
+void reconcile_surplus(struct state *st, struct workload *w, uint32_t want)
+{
+    uint32_t have = reconcile_complete(w);
+    VEC(struct keep *) may_go = {0};
+
+    for (size_t i = 0; i < w->keeps.n; i++) {
+        struct keep *k = w->keeps.v[i];
+        bool counts = fills(w, k) || (keep_moving(k) && !keep_told(k) && k->replacement == NULL);
+
+        have += counts;
+        if (counts && !keep_told(k))
+            BUG_ON(!vec_push(&may_go, k));
+    }
+    if (have > want && may_go.n > 1)
+        qsort(may_go.v, may_go.n, sizeof may_go.v[0], by_loss);
+    for (size_t i = 0; i < may_go.n && have > want; i++, have--)
+        keep_stop(st, may_go.v[i], "fewer replicas are wanted");
+    vec_fini(&may_go);
+}
+
+/* Which replica numbers are in use; a number is given again only when its keep is surely over. */
+static uint8_t *numbers(const struct workload *w, size_t n)
+{
+    uint8_t *taken = calloc(n + 1, 1);
 
     BUG_ON(taken == NULL);
     for (size_t i = 0; i < w->keeps.n; i++) {
         const struct keep *k = w->keeps.v[i];
 
-        if (k->msg->spec->replica < want && (keep_live(k) || keep_complete(w, k)))
+        if (k->msg->spec->replica < n && (keep_live(k) || keep_complete(w, k)))
             taken[k->msg->spec->replica] = 1;
     }
     return taken;
 }
 
-uint32_t reconcile_complete(const struct workload *w)
+/* The next moving keep that nobody replaces yet, from *i on. */
+static struct keep *next_moving(const struct workload *w, size_t *i)
 {
-    uint32_t n = 0;
+    while (*i < w->keeps.n) {
+        struct keep *k = w->keeps.v[(*i)++];
 
-    for (size_t i = 0; i < w->keeps.n; i++)
-        n += w->keeps.v[i]->msg->spec->replica < w->msg->spec->replicas &&
-             keep_complete(w, w->keeps.v[i]);
-    return n;
+        if (keep_moving(k) && !keep_told(k) && k->replacement == NULL)
+            return k;
+    }
+    return NULL;
+}
+
+/* The decisions that found a node become keeps: first those of missing replicas. */
+static void bind_all(struct state *st, struct workload *w, const struct need *need,
+                     const struct decision *v)
+{
+    size_t all = need->missing + need->replaced, used = w->keeps.n + all + 1, at = 0, cursor = 0;
+    uint8_t *taken = numbers(w, used);
+    uint32_t bound = 0;
+
+    for (size_t i = 0; i < all; i++) {
+        struct keep *old = NULL;
+
+        if (v[i].node == NODE_NONE)
+            continue;
+        if (bound++ >= need->missing)
+            old = next_moving(w, &cursor);
+        while (taken[at] != 0)
+            at++;
+        taken[at] = 1;
+        drop_ended(st, w, (uint32_t)at);
+        keep_bind(st, w, (uint32_t)at, &v[i], old);
+    }
+    free(taken);
+}
+
+static void say_pending(struct state *st, struct workload *w, uint32_t pending, uint32_t waiting)
+{
+    char why[256];
+
+    if (w->pending == pending && w->waiting == waiting)
+        return;
+    if (pending > 0 && w->pending != pending)
+        event_add(st, &w->object, "warning", "workload.pending", "controller",
+                  "%u without a place: %s", pending, placing_text(&w->last, why, sizeof why));
+    if (waiting > 0 && w->waiting != waiting)
+        event_add(st, &w->object, "warning", "workload.cannot-move", "controller",
+                  "%u have no other place: %s", waiting, placing_text(&w->last, why, sizeof why));
+    w->pending = pending;
+    w->waiting = waiting;
+    txn_show(st, &w->object);
 }
 
 void reconcile_place(struct state *st, struct workload *w, uint32_t want)
 {
-    uint8_t *taken = occupied(w, want);
-    uint32_t missing = 0, next = 0;
-    struct decision *v;
+    struct need need = need_of(st, w, want);
+    size_t all = need.missing + need.replaced;
+    struct decision *v = calloc(all + 1, sizeof *v);
+    uint32_t placed, pending;
     struct err e = {0};
 
-    for (uint32_t r = 0; r < want; r++)
-        missing += taken[r] == 0;
-    memset(&w->last, 0, sizeof w->last);
-    v = calloc(missing == 0 ? 1 : missing, sizeof *v);
     BUG_ON(v == NULL);
-    for (uint32_t i = 0; i < missing; i++)
+    memset(&w->last, 0, sizeof w->last);
+    for (size_t i = 0; i < all; i++)
         v[i] = (struct decision){st->next_id++, NODE_NONE};
-    if (missing > 0 && !place(st->fleet, &w->demand, state_wall_ms(st), v, missing, &w->last, &e)) {
+    if (all > 0 && !place(st->fleet, &w->demand, state_wall_ms(st), v, all, &w->last, &e)) {
         log_error("placing failed", LOG_STR("workload", w->object.key), LOG_ERR(&e));
-        w->last.pending = missing;
+        w->last.pending = (uint32_t)all;
         w->last.placed = 0;
     }
-    for (uint32_t r = 0, i = 0; r < want; r++) {
-        if (taken[r] != 0)
-            continue;
-        while (next < missing && v[next].node == NODE_NONE)
-            next++;
-        if (next == missing || i++ >= w->last.placed)
-            break;
-        drop_ended(st, w, r);
-        keep_bind(st, w, r, &v[next++]);
-    }
-    if (w->pending != w->last.pending) {
-        char why[256];
-
-        if (w->last.pending > 0)
-            event_add(st, &w->object, "warning", "workload.pending", "controller",
-                      "%u without a place: %s", w->last.pending,
-                      placing_text(&w->last, why, sizeof why));
-        txn_show(st, &w->object);
-    }
-    w->pending = w->last.pending;
+    placed = w->last.placed;
+    bind_all(st, w, &need, v);
+    pending = need.missing > placed ? need.missing - placed : 0;
+    say_pending(st, w, pending, w->last.pending - pending);
     free(v);
-    free(taken);
 }

@@ -6,7 +6,7 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "config/convert_facts.h"
-#include "controller/policy_state.h"
+#include "controller/effective.h"
 #include "controller/txn.h"
 
 #define KILL_GRACE_MS 10000 /* from deciding to end a keep to its certain end */
@@ -140,6 +140,11 @@ bool node_connected(const struct state *st, const struct node *n)
            state_now_ms(st) <= n->last_ack_ms + st->options.lease_ms;
 }
 
+bool node_closed(const struct node *n)
+{
+    return n->msg->spec->cordoned || n->msg->spec->drain != NULL;
+}
+
 bool node_trusted(const struct state *st, const struct node *n, int64_t max_age_ms)
 {
     return n->has_facts && state_wall_ms(st) - n->verified_at_ms <= max_age_ms;
@@ -201,7 +206,7 @@ static bool load_workload(void *data, struct bytes key, struct bytes value, stru
     if (w == NULL)
         return m != NULL && err_set(e, ERR_NOMEM, "state.memory", "no memory");
     w->due = true;
-    return workload_compile(st, w, e) || err_wrap(e, "workload %s", w->object.key);
+    return workload_compile(st, st->effective, w, e) || err_wrap(e, "workload %s", w->object.key);
 }
 
 static bool load_keep(void *data, struct bytes key, struct bytes value, struct err *e)
@@ -296,7 +301,8 @@ bool state_load(struct state *st, struct err *e)
     };
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (!store_each(st->store, bytes_str(kinds[i].prefix), kinds[i].load, st, e))
+        if (!(kinds[i].load == load_node ? effective_load(st, e) : true) ||
+            !store_each(st->store, bytes_str(kinds[i].prefix), kinds[i].load, st, e))
             return false;
     st->committed = st->cluster->revision;
     return true;
@@ -312,6 +318,9 @@ void state_fini(struct state *st)
         workload_forget(st, w);
     for (size_t i = 0; (n = map_next(&st->nodes, &i)) != NULL; i = 0)
         node_forget(st, n);
+    if (st->effective != NULL)
+        effective_fini(st->effective);
+    free(st->effective);
     trust_forget_all(st);
     for (size_t i = 0; (t = map_next(&st->tokens, &i)) != NULL;) {
         free(t->key);

@@ -12,6 +12,7 @@
 #include "base/vec.h"
 #include "controller/store.h"
 #include "scheduler/place.h"
+#include "scheduler/policy.h"
 
 #define KEEP_STATE(s) BAILEY__V1__KEEP_STATUS__STATE__##s
 #define NODE_LINK(s) BAILEY__V1__NODE_STATUS__LINK__##s
@@ -51,9 +52,10 @@ struct keep {
     Bailey__V1__Keep *msg; /* object.msg */
     uint64_t id;           /* in the fleet; of this process only */
     struct workload *workload;
-    struct node *node;    /* NULL: the node is gone */
-    enum command sent;    /* to the node's session of now */
-    int64_t stop_sent_ms; /* boottime */
+    struct node *node;        /* NULL: the node is gone */
+    enum command sent;        /* to the node's session of now */
+    int64_t stop_sent_ms;     /* boottime */
+    struct keep *replacement; /* while its workload is reconciled: who takes its place */
 };
 
 struct workload {
@@ -61,12 +63,16 @@ struct workload {
     Bailey__V1__Workload *msg;
     uint64_t id;
     VEC(struct keep *) keeps; /* ended ones too */
-    struct arena arena;       /* of all below, made anew with every change of the spec */
-    struct rules rules;
+    struct arena arena;       /* of the next six, made anew with every change of the spec */
+    struct rule_list own_refuse, own_accept;
+    int64_t max_evidence_age_ms;
     struct demand demand;
     int64_t stop_after_ms, replace_after_ms;
-    struct placing last; /* why replicas are pending */
+    struct arena rules_arena;  /* of trust, made anew when policies or their stages change */
+    struct policy_rules trust; /* what holds for it: its own rules, policies, exceptions */
+    struct placing last;       /* why replicas are pending */
     uint32_t pending;
+    uint32_t waiting;    /* keeps that have to move and have no other place */
     uint32_t failures;   /* in a row, of keeps that nobody told to end */
     int64_t retry_at_ms; /* boottime: nothing is placed before */
     int64_t wake_ms;     /* boottime when it must be looked at again; INT64_MAX: not */
@@ -97,11 +103,13 @@ struct options { /* as given on the command line */
     bool allow_simulated;
     int64_t lease_ms;
     int64_t renew_ms;
+    int64_t move_grace_ms; /* how long what is refused may wait for its replacement */
 };
 
 struct txn;
 struct watcher;
 struct ca;
+struct effective;
 
 struct state {
     uv_loop_t *loop;
@@ -113,6 +121,7 @@ struct state {
     Bailey__V1__ClusterRecord *cluster;
     int64_t started_wall_ms, started_ms; /* wall, boottime */
     struct map workloads, nodes, keeps, keeps_by_uid, tokens;
+    struct effective *effective;                 /* effective.h */
     struct map policies, advisories, exceptions; /* of struct trust_object, policy_state.h */
     VEC(Bailey__V1__Event *) events;             /* oldest first */
     struct fleet *fleet;
@@ -146,8 +155,10 @@ struct node *node_new(struct state *st, const Bailey__V1__Node *m);
 struct keep *keep_new(struct state *st, const Bailey__V1__Keep *m, struct workload *w,
                       struct node *n);
 
-/* Takes over the spec of m: its rules, demand and times. The message was checked. */
-NODISCARD bool workload_compile(struct state *st, struct workload *w, struct err *e);
+/* Its rules (under ef, usually state.effective), demand and times from its message, which was
+ * checked. */
+NODISCARD bool workload_compile(struct state *st, const struct effective *ef, struct workload *w,
+                                struct err *e);
 
 /* Enters what is known of the node, or of the keep, into the fleet. */
 void node_publish(struct state *st, struct node *n);
@@ -163,6 +174,7 @@ bool keep_live(const struct keep *k); /* not ended */
 int64_t keep_surely_over_ms(const struct keep *k, const struct node *n);
 /* Evidence verified, not refused, and at most max_age_ms old. */
 bool node_trusted(const struct state *st, const struct node *n, int64_t max_age_ms);
+bool node_closed(const struct node *n); /* takes no new keeps: cordoned or drained */
 bool node_connected(const struct state *st, const struct node *n);
 
 int64_t state_wall_ms(const struct state *st);

@@ -145,6 +145,11 @@ void txn_put(struct state *st, const char *key, const ProtobufCMessage *m)
     must(store_batch_put(batch_open(st)->ops, bytes_str(key), buf_bytes(&packed)));
 }
 
+void txn_raise_policy_revision(struct state *st)
+{
+    st->cluster->policy_revision = batch_open(st)->revision;
+}
+
 void txn_delete(struct state *st, const char *key)
 {
     must(store_batch_delete(batch_open(st)->ops, bytes_str(key)));

@@ -22,6 +22,9 @@ void txn_remove(struct state *st, struct object *o);
 void txn_put(struct state *st, const char *key, const ProtobufCMessage *m);
 void txn_delete(struct state *st, const char *key);
 
+/* What holds for the whole cluster changes with the open batch: its revision is the policies'. */
+void txn_raise_policy_revision(struct state *st);
+
 typedef void txn_effect_fn(struct state *st, void *data);
 /* Runs fn once everything changed up to now is durable; at once when it is already. */
 void txn_after(struct state *st, txn_effect_fn *fn, void *data);

@@ -42,7 +42,7 @@ static void start(void)
 
     if (!store_open_sqlite(&loop, path, &s, &e) || !state_init(&st, &loop, s, &virtual_clock, &e))
         fail_msg("%s", e.msg);
-    st.options = (struct options){true, 10000, 300000};
+    st.options = (struct options){true, 10000, 300000, 600000};
     if (!state_load(&st, &e) || !reconcile_init(&st, &e))
         fail_msg("%s", e.msg);
 }
@@ -116,7 +116,7 @@ static struct workload *make_workload(const char *name, uint32_t replicas)
     m.spec = &spec;
     w = workload_new(&st, &m);
     assert_non_null(w);
-    if (!workload_compile(&st, w, &e))
+    if (!workload_compile(&st, st.effective, w, &e))
         fail_msg("%s", e.msg);
     reconcile_workload(&st, w);
     return w;
