@@ -1,6 +1,7 @@
 # Tests and benchmarks of config/.
 bailey_unit(test_yaml LINK config)
 bailey_unit(test_config LINK config)
+bailey_unit(test_policy LINK config)
 bailey_unit(test_print LINK config)
 bailey_fuzz(fuzz_yaml LINK config)
 bailey_fuzz(fuzz_apply LINK config)
