@@ -45,7 +45,8 @@ struct dcap_revocation {
 void dcap_revocation_fini(struct dcap_revocation *r);
 
 /* Reads pck_crl.der and root_ca_crl.der, where they are given, and checks both against the chain:
- * the PCK certificate by its CA's list, the CA by the root's. */
+ * the PCK certificate by its CA's list, the CA by the root's. A list that names another key of an
+ * authority with the same name counts as not given. */
 NODISCARD bool dcap_revocation_check(const struct evidence_input *in,
                                      const struct evidence_options *o, const struct dcap_chain *pck,
                                      struct dcap_revocation *out, struct err *e);

@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 
 struct vector_row {
-    char path[160], kind[32], expect[16], status[32], generation[32], verify_at[32];
+    char path[160], kind[32], expect[24], status[48], generation[32], verify_at[32];
 };
 
 /* False where there are none; says so. */
