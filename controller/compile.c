@@ -56,7 +56,7 @@ static bool compile_resources(struct workload *w, struct err *e)
     const Bailey__V1__Resources *r = w->msg->spec->resources;
     struct resources *need = &w->demand.need;
 
-    *need = (struct resources){CPU_MILLI, MEMORY_BYTES, 0};
+    *need = (struct resources){.cpu_milli = CPU_MILLI, .memory = MEMORY_BYTES};
     if (r == NULL)
         return true;
     if (r->cpu[0] != '\0' && !cpu_parse(r->cpu, &need->cpu_milli, e))
@@ -84,8 +84,9 @@ static bool compile_placement(struct workload *w, struct err *e)
     for (size_t i = 0; i < p->n_nodes; i++)
         labels[i] = (struct label){p->nodes[i]->key, p->nodes[i]->value};
     for (size_t i = 0; i < p->n_spread; i++)
-        spread[i] = (struct spread){p->spread[i]->over,
-                                    p->spread[i]->max_skew == 0 ? 1 : p->spread[i]->max_skew};
+        spread[i] =
+            (struct spread){.over = p->spread[i]->over,
+                            .max_skew = p->spread[i]->max_skew == 0 ? 1 : p->spread[i]->max_skew};
     w->demand.labels = labels;
     w->demand.labels_n = p->n_nodes;
     w->demand.spread = spread;

@@ -165,8 +165,10 @@ void node_publish(struct state *st, struct node *n)
     for (size_t i = 0; i < labels_n && spec.labels_n < 64; i++)
         labels[spec.labels_n++] = (struct label){d->labels[i]->key, d->labels[i]->value};
     if (d != NULL && d->capacity != NULL)
-        spec.capacity = (struct resources){d->capacity->cpu_milli, d->capacity->memory_bytes,
-                                           d->capacity->tee_slots};
+        spec.capacity = (struct resources){.cpu_milli = d->capacity->cpu_milli,
+                                           .memory = d->capacity->memory_bytes,
+                                           .tee_slots = d->capacity->tee_slots,
+                                           .epc = d->capacity->epc_bytes};
     if (!fleet_node_put(st->fleet, &spec, &n->handle, &e))
         log_error("node left out of scheduling", LOG_STR("node", n->object.key), LOG_ERR(&e));
 }
@@ -176,7 +178,9 @@ void keep_publish(struct state *st, struct keep *k)
     const Bailey__V1__Capacity *c = k->msg->spec->limits;
     struct keep_spec spec = {.id = k->id,
                              .workload = k->workload->id,
-                             .need = {c->cpu_milli, c->memory_bytes, c->tee_slots},
+                             .need = {c->cpu_milli, c->memory_bytes, c->tee_slots, c->epc_bytes},
+                             .exclusive = k->workload->demand.exclusive,
+                             .priority = k->workload->demand.priority,
                              .ending = k->msg->status->state == KEEP_STATE(stopping) ||
                                        k->msg->status->move != NULL};
     struct err e = {0};

@@ -61,6 +61,7 @@ static void keep_bind(struct state *st, struct workload *w, uint32_t replica,
     limits.cpu_milli = w->demand.need.cpu_milli;
     limits.memory_bytes = w->demand.need.memory;
     limits.tee_slots = w->demand.need.tee_slots;
+    limits.epc_bytes = w->demand.need.epc;
     spec.workload = w->msg->metadata->name;
     spec.replica = replica;
     if (old != NULL)

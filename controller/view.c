@@ -88,6 +88,7 @@ static Bailey__V1__Object *view_node(const struct state *st, const struct node *
         used->cpu_milli = fv.used.cpu_milli;
         used->memory_bytes = fv.used.memory;
         used->tee_slots = fv.used.tee_slots;
+        used->epc_bytes = fv.used.epc;
         s->keeps = fv.keeps;
     }
     s->used = used;

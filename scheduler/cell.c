@@ -103,6 +103,7 @@ static void room_max(struct room *a, const struct room *b)
         a->free.tee_slots > b->free.tee_slots ? a->free.tee_slots : b->free.tee_slots;
     a->verified_at_ms =
         a->verified_at_ms > b->verified_at_ms ? a->verified_at_ms : b->verified_at_ms;
+    a->idle |= b->idle;
 }
 
 /* Entries that level i has memory for. */
@@ -128,7 +129,8 @@ static struct room block_best(const struct cell *x, unsigned level, uint32_t blo
 static bool rooms_equal(const struct room *a, const struct room *b)
 {
     return a->free.cpu_milli == b->free.cpu_milli && a->free.memory == b->free.memory &&
-           a->free.tee_slots == b->free.tee_slots && a->verified_at_ms == b->verified_at_ms;
+           a->free.tee_slots == b->free.tee_slots && a->verified_at_ms == b->verified_at_ms &&
+           a->idle == b->idle;
 }
 
 /* Carries a changed slot upwards until nothing changes any more. */
@@ -162,12 +164,12 @@ static bool level_grow(struct cell *x, unsigned level, uint32_t had)
     return true;
 }
 
-/* Half as much room again. Without memory the cell keeps what it has. */
+/* An eighth as much room again. Without memory the cell keeps what it has. */
 static bool cell_grow(struct cells *c, uint32_t cell)
 {
     struct cell *x = &c->v.v[cell];
     uint64_t cap =
-        ((uint64_t)x->cap + x->cap / 2 + 2 * CELL_FANOUT - 1) / CELL_FANOUT * CELL_FANOUT;
+        ((uint64_t)x->cap + x->cap / 8 + 2 * CELL_FANOUT - 1) / CELL_FANOUT * CELL_FANOUT;
     uint32_t had[CELL_LEVELS], old_cap = x->cap;
     uint32_t *node;
 
@@ -256,4 +258,46 @@ uint32_t cell_find(const struct cells *c, uint32_t cell, uint32_t from, const st
             level--;
         }
     }
+}
+
+struct widest {
+    const struct cell *cell;
+    const struct room *want;
+    cell_take_slot *take;
+    void *context;
+};
+
+static uint32_t widest_below(const struct widest *w, unsigned level, uint32_t block)
+{
+    uint32_t width = level_width(w->cell, level), from = block * CELL_FANOUT;
+    const struct room *v = w->cell->level[level];
+    unsigned seen = 0;
+
+    for (;;) {
+        uint32_t best = SLOT_NONE, found;
+
+        for (uint32_t i = from; i < from + CELL_FANOUT && i < width; i++)
+            if ((seen >> (i - from) & 1) == 0 && room_fits(&v[i], w->want) &&
+                (best == SLOT_NONE || v[i].free.cpu_milli > v[best].free.cpu_milli))
+                best = i;
+        if (best == SLOT_NONE)
+            return SLOT_NONE;
+        seen |= 1u << (best - from);
+        if (level == 0)
+            found = w->take(w->context, best) ? best : SLOT_NONE;
+        else
+            found = widest_below(w, level - 1, best);
+        if (found != SLOT_NONE)
+            return found;
+    }
+}
+
+uint32_t cell_widest(const struct cells *c, uint32_t cell, const struct room *want,
+                     cell_take_slot *take, void *context)
+{
+    const struct widest w = {&c->v.v[cell], want, take, context};
+
+    if (w.cell->levels == 0 || !room_fits(&c->best.v[cell], want))
+        return SLOT_NONE;
+    return widest_below(&w, w.cell->levels - 1, 0);
 }

@@ -14,16 +14,24 @@
 #define CELL_NONE UINT32_MAX
 #define SLOT_NONE UINT32_MAX
 
+/* Resources as nodes and keeps store them. */
+struct amount {
+    uint64_t memory;
+    uint32_t cpu_milli, tee_slots;
+};
+
 /* What a slot, or the best of several in each dimension, still has. */
 struct room {
-    struct resources free;
+    struct amount free;
     int64_t verified_at_ms; /* INT64_MIN: takes nothing (not usable) */
+    uint64_t idle;          /* 1: no keep is there */
 };
 
 struct cell {
     uint8_t *key; /* owned: class and values of the indexed labels; NULL: a free handle */
     size_t key_n;
     uint32_t class, next_of_class, prev_of_class;
+    bool epc;                        /* as the class */
     uint32_t n;                      /* nodes; slots 0 to n-1 */
     uint32_t usable;                 /* nodes that are connected, eligible and not cordoned */
     uint32_t cap;                    /* slots that there is memory for, a multiple of CELL_FANOUT */
@@ -55,11 +63,23 @@ uint32_t cell_add(struct cells *c, uint32_t cell, uint32_t node, const struct ro
 void cell_take(struct cells *c, uint32_t cell, uint32_t slot, uint32_t *moved);
 void cell_set(struct cells *c, uint32_t cell, uint32_t slot, const struct room *room);
 
+static inline const struct room *cell_room(const struct cells *c, uint32_t cell, uint32_t slot)
+{
+    return &c->v.v[cell].level[0][slot];
+}
+
 static inline bool room_fits(const struct room *r, const struct room *want)
 {
     return r->free.cpu_milli >= want->free.cpu_milli && r->free.memory >= want->free.memory &&
-           r->free.tee_slots >= want->free.tee_slots && r->verified_at_ms >= want->verified_at_ms;
+           r->free.tee_slots >= want->free.tee_slots && r->verified_at_ms >= want->verified_at_ms &&
+           r->idle >= want->idle;
 }
+
+/* The slots that have at least `want` of everything, those with most free cpu first as far as the
+ * tree tells; calls `take` for each until it returns true. That slot, or SLOT_NONE. */
+typedef bool cell_take_slot(void *context, uint32_t slot);
+uint32_t cell_widest(const struct cells *c, uint32_t cell, const struct room *want,
+                     cell_take_slot *take, void *context);
 
 /* The first slot at or after `from` that has at least `want` of everything, or SLOT_NONE. */
 uint32_t cell_find(const struct cells *c, uint32_t cell, uint32_t from, const struct room *want);

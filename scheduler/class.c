@@ -117,7 +117,8 @@ static uint32_t class_new(struct fleet *f, const struct facts *x, uint64_t hash,
         c.facts->platform_id_n = 0; /* of no one node */
     c.facts->measurement_n = 0;
     c.born = ++f->class_births;
-    f->heap += sizeof *c.facts;
+    c.epc = x->technology.n == 1 && strcmp(x->technology.word[0], "sgx") == 0;
+    f->heap += heap_cost(sizeof *c.facts);
     f->classes.v[i] = c;
     return i;
 }
@@ -162,7 +163,7 @@ void class_release(struct fleet *f, uint32_t class)
         f->classes.v[first].next_same_hash = c->next_same_hash;
     }
     free(c->facts);
-    f->heap -= sizeof *c->facts;
+    f->heap -= heap_cost(sizeof *c->facts);
     *c = (struct class){.first_cell = CELL_NONE};
     f->free_classes.v[f->free_classes.n++] = class; /* room was reserved with the class */
 }
@@ -195,7 +196,7 @@ static bool name_selector(struct fleet *f, const struct selector *s, bool *any_n
             free(p);
             return false;
         }
-        f->heap += sizeof *p;
+        f->heap += heap_cost(sizeof *p);
         *any_new = true;
     }
     return true;
@@ -255,9 +256,9 @@ bool class_name_platforms(struct fleet *f, const struct rules *r, struct err *e)
     for (uint32_t i = 0; any_new && i < f->nodes.n; i++) {
         const struct node *n = fleet_node(f, i);
 
-        if (n->name == NULL || n->platform_id == NULL ||
+        if (n->name == NULL || n->platform_id_n == 0 ||
             f->classes.v[n->class].platform == CLASS_PLATFORM_NAMED ||
-            map_get(&f->named, (struct bytes){n->platform_id, n->platform_id_n}) == NULL)
+            map_get(&f->named, (struct bytes){node_platform_id(n), n->platform_id_n}) == NULL)
             continue;
         ok = reclass(f, i) && ok;
     }

@@ -7,7 +7,12 @@
 #include "base/buf.h"
 #include "scheduler/fleet_int.h"
 
-#define RESOURCE_MAX (1ull << 50)
+#define MEMORY_MAX (1ull << 50)
+
+static const char *name_of(const void *owner, uint32_t node)
+{
+    return fleet_node(owner, node)->name;
+}
 
 struct fleet *fleet_new(const uint64_t seed[2])
 {
@@ -16,7 +21,10 @@ struct fleet *fleet_new(const uint64_t seed[2])
     if (f == NULL)
         return NULL;
     memcpy(f->seed, seed, sizeof f->seed);
-    map_init(&f->by_name, seed);
+    memcpy(f->by_name.seed, seed, sizeof f->by_name.seed);
+    f->by_name.name = name_of;
+    f->by_name.owner = f;
+    f->free_node = NODE_NONE;
     map_init(&f->label_sets, seed);
     cells_init(&f->cells, seed);
     f->keep_by_id.seed = seed[0];
@@ -40,23 +48,25 @@ void fleet_free(struct fleet *f)
     cells_fini(&f->cells);
     fleet_forget_labels(f);
     vec_fini(&f->indexed);
-    vec_fini(&f->nodes);
-    vec_fini(&f->free_nodes);
-    vec_fini(&f->keeps);
+    pages_fini(&f->nodes);
+    pages_fini(&f->keeps);
+    free(f->scratch);
+    vec_fini(&f->node_hist);
     u64_map_fini(&f->keep_by_id);
     u64_map_fini(&f->first_by_workload);
-    map_fini(&f->by_name);
+    name_map_fini(&f->by_name);
     map_fini(&f->label_sets);
     free(f);
 }
 
 static struct room node_room(const struct node *n)
 {
-    const struct resources *c = &n->capacity, *u = &n->used;
+    const struct amount *c = &n->capacity, *u = &n->used;
     struct room r = {.verified_at_ms = INT64_MIN};
 
-    if (!node_usable(n) || n->class == 0)
+    if (!node_usable(n) || n->class == 0 || n->exclusive > 0)
         return r;
+    r.idle = n->keeps == 0;
     r.verified_at_ms = n->verified_at_ms;
     r.free.cpu_milli = c->cpu_milli > u->cpu_milli ? c->cpu_milli - u->cpu_milli : 0;
     r.free.memory = c->memory > u->memory ? c->memory - u->memory : 0;
@@ -69,8 +79,11 @@ void node_refresh(struct fleet *f, uint32_t node)
     const struct node *n = fleet_node(f, node);
     struct room r = node_room(n);
 
-    if (n->cell != CELL_NONE)
-        cell_set(&f->cells, n->cell, n->slot, &r);
+    if (n->cell == CELL_NONE)
+        return;
+    f->classes.v[n->class].free_slots +=
+        (uint64_t)r.free.tee_slots - cell_room(&f->cells, n->cell, n->slot)->free.tee_slots;
+    cell_set(&f->cells, n->cell, n->slot, &r);
 }
 
 static void count_usable(struct fleet *f, uint32_t cell, bool more)
@@ -88,6 +101,7 @@ static void link_cell(struct fleet *f, uint32_t cell)
     struct cell *c = &f->cells.v.v[cell];
     struct class *k = &f->classes.v[c->class];
 
+    c->epc = k->epc;
     c->next_of_class = k->first_cell;
     if (k->first_cell != CELL_NONE)
         f->cells.v.v[k->first_cell].prev_of_class = cell;
@@ -137,6 +151,7 @@ bool node_enter(struct fleet *f, uint32_t node)
         n->cell = CELL_NONE;
         return false;
     }
+    f->classes.v[n->class].free_slots += r.free.tee_slots;
     if (node_usable(n))
         count_usable(f, n->cell, true);
     return true;
@@ -151,6 +166,7 @@ void node_leave(struct fleet *f, uint32_t node)
         return;
     if (node_usable(n))
         count_usable(f, n->cell, false);
+    f->classes.v[n->class].free_slots -= cell_room(&f->cells, n->cell, n->slot)->free.tee_slots;
     cell_take(&f->cells, n->cell, n->slot, &moved);
     if (moved != NODE_NONE)
         fleet_node(f, moved)->slot = n->slot;
@@ -172,31 +188,27 @@ static bool nomem(struct err *e)
     return err_set(e, ERR_NOMEM, "scheduler.no-memory", "no memory for a node");
 }
 
-/* A handle with a name and nothing else. */
-static bool node_new(struct fleet *f, const char *name, uint32_t *out, struct err *e)
+/* A handle with these texts and nothing else; takes over texts. */
+static bool node_new(struct fleet *f, char *texts, uint32_t *out, struct err *e)
 {
-    char *copy = strdup(name);
-    uint32_t i = (uint32_t)f->nodes.n;
+    uint32_t i = f->free_node != NODE_NONE ? f->free_node : (uint32_t)f->nodes.n;
 
-    if (f->free_nodes.n > 0)
-        i = f->free_nodes.v[f->free_nodes.n - 1];
     if (f->nodes.n >= UINT32_MAX - 2) {
-        free(copy);
+        free(texts);
         return err_set(e, ERR_LIMIT, "scheduler.too-many-nodes", "too many nodes");
     }
-    if (copy == NULL || !vec_reserve(&f->nodes, 1) ||
-        !vec_reserve(&f->free_nodes, f->nodes.n + 1 - f->free_nodes.n) ||
-        !map_put(&f->by_name, bytes_str(copy), (void *)((uintptr_t)i + 1))) {
-        free(copy);
+    if ((f->free_node == NODE_NONE && !pages_reserve(&f->nodes)) ||
+        !name_map_reserve(&f->by_name)) {
+        free(texts);
         return nomem(e);
     }
-    if (f->free_nodes.n > 0)
-        f->free_nodes.n--;
+    if (f->free_node != NODE_NONE)
+        f->free_node = fleet_node(f, i)->first_keep;
     else
         f->nodes.n++;
-    f->nodes.v[i] = (struct node){.name = copy, .cell = CELL_NONE, .first_keep = KEEP_NONE};
+    *fleet_node(f, i) = (struct node){.name = texts, .cell = CELL_NONE, .first_keep = KEEP_NONE};
+    name_map_put(&f->by_name, i);
     f->classes.v[0].nodes++; /* until its facts are known */
-    f->heap += strlen(copy) + 1;
     f->nodes_n++;
     *out = i;
     return true;
@@ -206,33 +218,80 @@ static bool spec_check(const struct node_spec *s, struct err *e)
 {
     if (s->name == NULL || s->name[0] == '\0')
         return err_set(e, ERR_INPUT, "scheduler.node-name", "a node without a name");
-    if (s->capacity.cpu_milli > RESOURCE_MAX || s->capacity.memory > RESOURCE_MAX ||
-        s->capacity.tee_slots > RESOURCE_MAX)
+    if (s->capacity.cpu_milli > AMOUNT_MAX || s->capacity.memory > MEMORY_MAX ||
+        s->capacity.tee_slots > AMOUNT_MAX || s->capacity.epc / EPC_PAGE > AMOUNT_MAX)
         return err_set(e, ERR_LIMIT, "scheduler.capacity", "node %s: no machine is that large",
                        s->name);
     return true;
 }
 
-/* Takes the spec over into the node; class, labels and id are already the fleet's. */
-static void node_assign(struct fleet *f, uint32_t node, const struct node_spec *s, uint8_t *id)
+static size_t spec_id(const struct node_spec *s)
+{
+    return s->facts != NULL && s->facts->platform_id_n <= FACT_ID ? s->facts->platform_id_n : 0;
+}
+
+static size_t texts_cost(const struct node *n)
+{
+    return heap_cost(strlen(n->name) + 1 + n->platform_id_n);
+}
+
+/* Name and platform id in one allocation. */
+static char *texts_new(const struct node_spec *s)
+{
+    size_t name_n = strlen(s->name) + 1, id_n = spec_id(s);
+    char *texts = malloc(name_n + id_n);
+
+    if (texts == NULL)
+        return NULL;
+    memcpy(texts, s->name, name_n);
+    if (id_n > 0)
+        memcpy(texts + name_n, s->facts->platform_id, id_n);
+    return texts;
+}
+
+/* Takes the spec over into the node, whose texts, class and labels are the fleet's already. */
+static void node_assign(struct fleet *f, uint32_t node, const struct node_spec *s)
 {
     struct node *n = fleet_node(f, node);
 
-    f->heap -= n->platform_id_n;
-    free(n->platform_id);
-    n->platform_id = id;
-    n->platform_id_n = id == NULL ? 0 : (uint8_t)s->facts->platform_id_n;
-    f->heap += n->platform_id_n;
     n->flags = spec_flags(s);
-    n->capacity = s->capacity;
+    n->epc = f->classes.v[n->class].epc;
+    n->capacity = (struct amount){
+        .memory = s->capacity.memory,
+        .cpu_milli = (uint32_t)s->capacity.cpu_milli,
+        .tee_slots = (uint32_t)(n->epc ? s->capacity.epc / EPC_PAGE : s->capacity.tee_slots)};
     n->verified_at_ms = s->verified_at_ms == INT64_MIN ? INT64_MIN + 1 : s->verified_at_ms;
+}
+
+/* The node of that name with the texts of the spec: a known one or a new one. */
+static bool node_named(struct fleet *f, const struct node_spec *s, uint32_t *out, struct err *e)
+{
+    char *texts = texts_new(s);
+    struct node *n;
+
+    if (texts == NULL)
+        return nomem(e);
+    *out = fleet_node_find(f, s->name);
+    if (*out == NODE_NONE) {
+        if (!node_new(f, texts, out, e))
+            return false;
+        n = fleet_node(f, *out);
+    } else {
+        n = fleet_node(f, *out);
+        f->heap -= texts_cost(n);
+        free(n->name); /* the map finds names by way of the nodes */
+        n->name = texts;
+    }
+    n->platform_id_n = (uint8_t)spec_id(s);
+    f->heap += texts_cost(n);
+    return true;
 }
 
 bool fleet_node_put(struct fleet *f, const struct node_spec *s, uint32_t *out, struct err *e)
 {
-    uint32_t node, class, old_class;
+    uint32_t node = NODE_NONE, class, old_class;
     struct label_set *labels, *old_labels;
-    uint8_t *id = NULL;
+    bool had_epc;
 
     if (!spec_check(s, e))
         return false;
@@ -240,19 +299,15 @@ bool fleet_node_put(struct fleet *f, const struct node_spec *s, uint32_t *out, s
     if (labels == NULL)
         return false;
     class = class_intern(f, s->facts);
-    if (class != CLASS_NONE && s->facts != NULL && s->facts->platform_id_n > 0 &&
-        s->facts->platform_id_n <= FACT_ID && (id = malloc(s->facts->platform_id_n)) != NULL)
-        memcpy(id, s->facts->platform_id, s->facts->platform_id_n);
-    node = fleet_node_find(f, s->name);
-    if (class == CLASS_NONE || (node == NODE_NONE && !node_new(f, s->name, &node, e))) {
+    if (class == CLASS_NONE || !node_named(f, s, &node, e)) {
         if (class != CLASS_NONE)
             class_release(f, class);
         label_set_release(f, labels);
-        free(id);
         return nomem(e);
     }
     old_class = fleet_node(f, node)->class;
     old_labels = fleet_node(f, node)->labels;
+    had_epc = fleet_node(f, node)->epc;
     if (old_class != class || old_labels != labels)
         node_leave(f, node);
     else if (node_usable(fleet_node(f, node)) != (spec_flags(s) == NODE_USABLE) &&
@@ -260,7 +315,9 @@ bool fleet_node_put(struct fleet *f, const struct node_spec *s, uint32_t *out, s
         count_usable(f, fleet_node(f, node)->cell, spec_flags(s) == NODE_USABLE);
     fleet_node(f, node)->class = class;
     fleet_node(f, node)->labels = labels;
-    node_assign(f, node, s, id);
+    node_assign(f, node, s);
+    if (had_epc != fleet_node(f, node)->epc)
+        keeps_recount(f, node);
     class_release(f, old_class);
     if (old_labels != NULL)
         label_set_release(f, old_labels);
@@ -271,6 +328,16 @@ bool fleet_node_put(struct fleet *f, const struct node_spec *s, uint32_t *out, s
         return true;
     }
     return node_enter(f, node) || nomem(e);
+}
+
+void fleet_scoring(struct fleet *f, enum scoring s)
+{
+    f->scoring = s;
+}
+
+void fleet_reserve(struct fleet *f, uint64_t per_class)
+{
+    f->reserve = per_class;
 }
 
 static void set_flag(struct fleet *f, uint32_t node, uint8_t flag, bool on)
@@ -316,11 +383,10 @@ void fleet_node_remove(struct fleet *f, uint32_t node)
     class_release(f, n->class);
     if (n->labels != NULL)
         label_set_release(f, n->labels);
-    (void)map_remove(&f->by_name, bytes_str(n->name));
-    f->heap -= strlen(n->name) + 1 + n->platform_id_n;
+    name_map_remove(&f->by_name, n->name);
+    f->heap -= texts_cost(n);
     free(n->name);
-    free(n->platform_id);
-    *n = (struct node){.cell = CELL_NONE, .first_keep = KEEP_NONE};
-    f->free_nodes.v[f->free_nodes.n++] = node; /* room was reserved with the node */
+    *n = (struct node){.cell = CELL_NONE, .first_keep = f->free_node};
+    f->free_node = node;
     f->nodes_n--;
 }

@@ -17,8 +17,11 @@
 struct resources {
     uint64_t cpu_milli;
     uint64_t memory;    /* bytes */
-    uint64_t tee_slots; /* ASIDs, key ids, ...: a node of zero slots holds no keep that needs one */
+    uint64_t tee_slots; /* SEV-SNP ASIDs, TDX private key ids, realms, enclaves: one a keep */
+    uint64_t epc;       /* bytes of SGX enclave memory, counted in pages of 4 KiB */
 };
+/* Every platform class counts TEE capacity in one unit: a node that is proven SGX and nothing else
+ * in enclave memory (epc), all others in slots. A keep needs the one that its node has. */
 
 struct label {
     const char *key, *value;
@@ -42,7 +45,7 @@ struct fleet *fleet_new(const uint64_t seed[2]); /* NULL: no memory */
 void fleet_free(struct fleet *f);
 
 /* Adds the node or replaces all that is known of it; keeps stay. *out may be NULL.
- * ERR_LIMIT beyond 2^32 - 2 nodes or 2^50 of a resource; ERR_NOMEM. */
+ * ERR_LIMIT beyond 2^32 - 2 nodes, 2^32 - 1 milli of cpu, 2^50 bytes of memory; ERR_NOMEM. */
 NODISCARD bool fleet_node_put(struct fleet *f, const struct node_spec *spec, uint32_t *out,
                               struct err *e);
 /* Cheap changes of one property. */
@@ -89,7 +92,9 @@ struct keep_spec {
     uint64_t workload;
     uint32_t node;
     struct resources need;
-    bool ending; /* still holds resources, counts no more for spread */
+    bool ending;      /* still holds resources, counts no more for spread */
+    bool exclusive;   /* its node takes no other keep */
+    int32_t priority; /* -32768 to 32767; of two keeps preemption ends the lower one */
 };
 /* Adds or replaces by id. More than the node's capacity is taken as it is (facts outrank plans):
  * the node then has no room for more. ERR_MISSING for an unknown node. */
@@ -104,7 +109,21 @@ bool fleet_node_keep(const struct fleet *f, uint32_t node, uint32_t *cursor, str
 bool fleet_workload_keep(const struct fleet *f, uint64_t workload, uint32_t *cursor,
                          struct keep_spec *out);
 
-/* Bytes of memory held, for metrics and the benchmark. */
+/* How the nodes for keeps are chosen when a demand does not say: fill nodes one after another, or
+ * take the emptiest. SCORING_DEFAULT: pack. */
+enum scoring { SCORING_DEFAULT, SCORING_PACK, SCORING_SPREAD };
+void fleet_scoring(struct fleet *f, enum scoring s);
+
+/* TEE capacity (slots, or pages in classes that count those) that every class keeps free for
+ * evacuations: place() leaves it alone unless the demand may use it. 0: none. */
+void fleet_reserve(struct fleet *f, uint64_t per_class);
+/* What the class has free now, to compare. */
+uint64_t fleet_class_free(const struct fleet *f, uint32_t class);
+bool fleet_class_counts_epc(const struct fleet *f, uint32_t class);
+
+/* Bytes of memory held, the allocator's own included, for metrics and the benchmark; and of that
+ * the facts of the platform classes, which do not grow with the nodes. */
 size_t fleet_memory(const struct fleet *f);
+size_t fleet_class_memory(const struct fleet *f);
 
 #endif

@@ -5,9 +5,7 @@
 
 uint32_t fleet_node_find(const struct fleet *f, const char *name)
 {
-    void *had = map_get(&f->by_name, bytes_str(name));
-
-    return had == NULL ? NODE_NONE : (uint32_t)((uintptr_t)had - 1);
+    return name_map_get(&f->by_name, name);
 }
 
 size_t fleet_node_count(const struct fleet *f)
@@ -29,8 +27,8 @@ struct node_view fleet_node_view(const struct fleet *f, uint32_t node)
 
     return (struct node_view){.name = n->name,
                               .class = n->class,
-                              .capacity = n->capacity,
-                              .used = n->used,
+                              .capacity = amount_resources(&n->capacity, n->epc),
+                              .used = amount_resources(&n->used, n->epc),
                               .connected = (n->flags & NODE_CONNECTED) != 0,
                               .cordoned = (n->flags & NODE_CORDONED) != 0,
                               .eligible = (n->flags & NODE_ELIGIBLE) != 0,
@@ -50,7 +48,7 @@ bool fleet_node_facts(const struct fleet *f, uint32_t node, struct facts *out)
     *out = *c->facts;
     out->platform_id_n = n->platform_id_n;
     if (n->platform_id_n > 0)
-        memcpy(out->platform_id, n->platform_id, n->platform_id_n);
+        memcpy(out->platform_id, node_platform_id(n), n->platform_id_n);
     return true;
 }
 
@@ -89,15 +87,35 @@ uint32_t fleet_class_next(const struct fleet *f, uint32_t class, uint32_t node)
     return cell == CELL_NONE ? NODE_NONE : f->cells.v.v[cell].node[slot];
 }
 
+uint64_t fleet_class_free(const struct fleet *f, uint32_t class)
+{
+    return f->classes.v[class].free_slots;
+}
+
+bool fleet_class_counts_epc(const struct fleet *f, uint32_t class)
+{
+    return f->classes.v[class].epc;
+}
+
+size_t fleet_class_memory(const struct fleet *f)
+{
+    size_t n = f->classes.cap * sizeof *f->classes.v;
+
+    for (size_t i = 0; i < f->classes.n; i++)
+        n += f->classes.v[i].facts == NULL ? 0 : heap_cost(sizeof *f->classes.v[i].facts);
+    return n;
+}
+
 size_t fleet_memory(const struct fleet *f)
 {
-    size_t n = sizeof *f + f->heap + f->cells.heap;
+    size_t n = sizeof *f + f->heap + f->cells.heap + f->scratch_n;
 
-    n += f->nodes.cap * sizeof *f->nodes.v + f->free_nodes.cap * sizeof *f->free_nodes.v;
-    n += f->classes.cap * sizeof *f->classes.v + f->keeps.cap * sizeof *f->keeps.v;
-    n += (f->by_name.cap + f->label_sets.cap + f->named.cap) * sizeof(struct map_slot);
+    n += pages_memory(&f->nodes) + pages_memory(&f->keeps);
+    n += f->classes.cap * sizeof *f->classes.v;
+    n += f->by_name.cap * sizeof *f->by_name.v;
+    n += (f->label_sets.cap + f->named.cap) * sizeof(struct map_slot);
     n += (f->keep_by_id.cap + f->first_by_workload.cap + f->class_by_hash.cap) *
          sizeof(struct u64_entry);
     n += f->cells.v.cap * sizeof *f->cells.v.v + f->cells.best.cap * sizeof *f->cells.best.v;
-    return n;
+    return n + shapes_memory(f->shapes);
 }

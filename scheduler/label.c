@@ -12,12 +12,17 @@ static int by_key(const void *a, const void *b)
     return strcmp(x->key, y->key);
 }
 
+static size_t set_cost(const struct label_set *s)
+{
+    return heap_cost(sizeof *s) + heap_cost(s->key_n) + heap_cost((s->n + 1) * sizeof *s->labels);
+}
+
 void label_set_release(struct fleet *f, struct label_set *s)
 {
     if (--s->nodes > 0)
         return;
     (void)map_remove(&f->label_sets, (struct bytes){s->key, s->key_n});
-    f->heap -= sizeof *s + s->key_n + s->n * sizeof *s->labels;
+    f->heap -= set_cost(s);
     free(s->labels);
     free(s->key);
     free(s);
@@ -47,7 +52,7 @@ static struct label_set *set_new(struct fleet *f, uint8_t *key, size_t key_n, si
         s->labels[i].value = at;
         at += strlen(at) + 1;
     }
-    f->heap += sizeof *s + key_n + n * sizeof *s->labels;
+    f->heap += set_cost(s);
     return s;
 }
 

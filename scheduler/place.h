@@ -1,19 +1,40 @@
 /* place.h - choosing nodes for keeps. Deterministic: the same fleet, demand and time give the same
- * decisions. Never overcommits, never breaks a rule; when no node is found there is none. */
+ * decisions. Never overcommits, never breaks a rule; when no node is found there is none. Keeps
+ * that have a place are never moved by it. */
 #ifndef SCHEDULER_PLACE_H
 #define SCHEDULER_PLACE_H
 
 #include "scheduler/fleet.h"
 #include "scheduler/rules.h"
 
-/* Keeps of one workload over the values of one property: placing one more on a value must leave
- * that value at most max_skew above the least used value. The values that count are those of the
- * nodes that the rules and labels admit and that are connected, not cordoned and eligible, with or
- * without room. A node whose value is unknown takes none; a set of candidates is a value of its
- * own. */
+/* Keeps of one workload over the values of one property. Either or both of:
+ *  max_skew: placing one more on a value must leave that value at most max_skew above the least
+ * used value. The values that count are those of the nodes that the rules and labels admit and that
+ *    are connected, not cordoned and eligible, with or without room.
+ *  max_share: no value may have more than this share of the demand's replicas, rounded down, but
+ * one is always allowed. A node whose value is unknown takes none; a set of candidates is a value
+ * of its own. Over "advisory" a node has all advisories that affect it as values, and none is fine;
+ * only shares make sense there, and a node of which they are unknown counts as affected by every
+ * one. */
 struct spread {
-    const char *over;  /* "node", "vendor", "generation", or a label's key */
-    uint32_t max_skew; /* at least 1 */
+    const char *over;   /* "node", "vendor", "generation", "advisory", or a label's key */
+    uint32_t max_skew;  /* 0: no limit */
+    uint32_t max_share; /* percent of demand.replicas, 1 to 100; 0: no limit */
+};
+
+/* A wish: of the nodes that are right otherwise those with the greatest sum of weights go first. */
+struct preference {
+    struct label label;
+    int32_t weight; /* negative: rather not */
+};
+
+/* Where other workloads' keeps are. apart: never on a value that has a keep of that workload,
+ * ending ones included. Otherwise: only on values that have one that is not ending. The demand's
+ * own workload may be meant: then the first keep is free to go anywhere. */
+struct relation {
+    uint64_t workload;
+    const char *over; /* "node", "vendor", "generation", or a label's key */
+    bool apart;
 };
 
 struct demand {
@@ -24,10 +45,20 @@ struct demand {
     const struct label *labels; /* a node must have all */
     size_t labels_n;
     const struct spread *spread;
-    size_t spread_n;  /* at most PLACE_SPREADS */
-    int32_t priority; /* for the caller's order of demands: place() takes them as they come */
+    size_t spread_n;   /* at most PLACE_SPREADS */
+    int32_t priority;  /* for the caller's order of demands: place() takes them as they come */
+    uint32_t replicas; /* wanted in all, for max_share */
+    const struct preference *prefer;
+    size_t prefer_n; /* at most PLACE_PREFERENCES */
+    const struct relation *relations;
+    size_t relations_n; /* at most PLACE_RELATIONS */
+    bool exclusive;     /* only nodes without keeps, and none may follow */
+    enum scoring scoring;
+    bool may_use_reserve; /* see fleet_reserve() */
 };
 #define PLACE_SPREADS 8
+#define PLACE_RELATIONS 8
+#define PLACE_PREFERENCES 16
 
 /* What keeps a node from taking a keep: the first that applies, in this order. */
 enum obstacle {
@@ -41,9 +72,12 @@ enum obstacle {
     OBSTACLE_DISCONNECTED,
     OBSTACLE_CORDONED,
     OBSTACLE_STALE,
+    OBSTACLE_EXCLUSIVE,
     OBSTACLE_CPU,
     OBSTACLE_MEMORY,
     OBSTACLE_TEE_SLOTS,
+    OBSTACLE_RESERVE,
+    OBSTACLE_RELATION,
     OBSTACLE_SPREAD,
     OBSTACLES
 };

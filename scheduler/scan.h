@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "scheduler/fleet_int.h"
-#include "scheduler/place.h"
+#include "scheduler/shape.h"
 
 /* One value of a spread and how it is used. */
 struct scan_value {
@@ -19,7 +19,10 @@ struct scan {
     const struct demand *d;
     int64_t cutoff_ms;
     struct arena arena;
-    struct map values[PLACE_SPREADS]; /* text -> struct scan_value */
+    struct map values[SHAPE_AXES];     /* text -> struct scan_value; of advisories: one each */
+    uint32_t unknown[PLACE_SPREADS];   /* keeps on nodes whose advisories are not known */
+    uint32_t most[PLACE_SPREADS];      /* keeps of the most used advisory */
+    uint32_t related[PLACE_RELATIONS]; /* keeps that the relation counts */
     uint32_t least[PLACE_SPREADS];
     uint32_t *keeps; /* of the workload, by node handle */
     uint32_t limit;  /* handles below */

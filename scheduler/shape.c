@@ -19,8 +19,11 @@ static void shape_free(struct shape *s)
         return;
     for (size_t i = 0; i < s->texts.n; i++)
         free(s->texts.v[i]);
-    for (size_t i = 0; i < PLACE_SPREADS; i++)
+    for (size_t i = 0; i < SHAPE_AXES; i++)
         map_fini(&s->values[i]);
+    map_fini(&s->facets);
+    vec_fini(&s->set_first);
+    vec_fini(&s->set_member);
     vec_fini(&s->texts);
     vec_fini(&s->cells);
     vec_fini(&s->groups);
@@ -46,6 +49,27 @@ void shapes_free(struct shapes *s)
     shapes_clear(s);
     buf_fini(&s->key);
     free(s);
+}
+
+size_t shapes_memory(const struct shapes *s)
+{
+    const struct shape *one;
+    size_t n = 0;
+
+    for (size_t i = 0; s != NULL && (one = map_next(&s->by_key, &i)) != NULL;) {
+        n += sizeof *one + one->key_n + one->group_of_n * sizeof *one->group_of;
+        n += one->cells.cap * sizeof *one->cells.v + one->groups.cap * sizeof *one->groups.v;
+    }
+    return n;
+}
+
+uint32_t share_limit(const struct demand *d, const struct spread *s)
+{
+    uint64_t most = (uint64_t)d->replicas * s->max_share / 100;
+
+    if (s->max_share == 0)
+        return UINT32_MAX;
+    return most == 0 ? 1 : (uint32_t)most;
 }
 
 bool labels_match(const struct label_set *s, const struct label *want, size_t n)
@@ -132,8 +156,26 @@ static void put_key(struct buf *b, const struct demand *d)
         buf_put(b, d->labels[i].key, strlen(d->labels[i].key) + 1);
         buf_put(b, d->labels[i].value, strlen(d->labels[i].value) + 1);
     }
-    for (size_t i = 0; i < d->spread_n; i++)
-        buf_put(b, d->spread[i].over, strlen(d->spread[i].over) + 1);
+    buf_le(b, d->prefer_n, 4);
+    for (size_t i = 0; i < d->prefer_n; i++) {
+        buf_put(b, d->prefer[i].label.key, strlen(d->prefer[i].label.key) + 1);
+        buf_put(b, d->prefer[i].label.value, strlen(d->prefer[i].label.value) + 1);
+        buf_le(b, (uint32_t)d->prefer[i].weight, 4);
+    }
+    for (size_t i = 0; i < demand_axes(d); i++)
+        buf_put(b, demand_axis(d, i), strlen(demand_axis(d, i)) + 1);
+}
+
+/* NULL without memory. */
+static char *text_keep(struct shape *s, const char *text)
+{
+    char *copy = strdup(text);
+
+    if (copy == NULL || !vec_push(&s->texts, copy)) {
+        free(copy);
+        return NULL;
+    }
+    return copy;
 }
 
 /* The index of a value's text, given one when it is new; UINT32_MAX without memory. */
@@ -144,18 +186,65 @@ static uint32_t value_intern(struct shape *s, size_t spread, const char *text)
 
     if (had != NULL)
         return (uint32_t)((uintptr_t)had - 1);
-    copy = strdup(text);
-    if (copy == NULL || !vec_push(&s->texts, copy)) {
-        free(copy);
-        return UINT32_MAX;
-    }
-    if (!map_put(&s->values[spread], bytes_str(copy), (void *)((uintptr_t)s->values_n[spread] + 1)))
+    copy = text_keep(s, text);
+    if (copy == NULL ||
+        !map_put(&s->values[spread], bytes_str(copy), (void *)((uintptr_t)s->values_n[spread] + 1)))
         return UINT32_MAX;
     return s->values_n[spread]++;
 }
 
+static bool facet_add(struct shape *s, const char *advisory)
+{
+    void *had = map_get(&s->facets, bytes_str(advisory));
+    char *copy;
+
+    if (had != NULL)
+        return vec_push(&s->set_member, (uint32_t)(uintptr_t)had);
+    copy = text_keep(s, advisory);
+    return copy != NULL && map_put(&s->facets, bytes_str(copy), (void *)(uintptr_t)s->facets_n) &&
+           vec_push(&s->set_member, s->facets_n++);
+}
+
+/* The index of the set of advisories that facts name; UINT32_MAX without memory. */
+static uint32_t shape_set(struct shape *s, size_t axis, const struct facts *facts)
+{
+    AUTO_BUF struct buf text = {0};
+    const char *sorted[FACT_ADVISORIES];
+    bool known = facts->advisories_known;
+    unsigned n = known ? facts->advisories_n : 0;
+    uint32_t had = s->values_n[axis], v;
+
+    for (unsigned i = 0; i < n; i++)
+        sorted[i] = facts->advisory[i];
+    if (n > 1)
+        qsort(sorted, n, sizeof sorted[0], by_text);
+    buf_puts(&text, known ? "known" : "unknown");
+    for (unsigned i = 0; i < n; i++)
+        buf_printf(&text, " %s", sorted[i]);
+    if (!buf_ok(&text, NULL))
+        return UINT32_MAX;
+    v = value_intern(s, axis, buf_str(&text));
+    if (v == UINT32_MAX || v < had || s->set_first.n > v)
+        return v;
+    if (!vec_push(&s->set_first, (uint32_t)s->set_member.n))
+        return UINT32_MAX;
+    if (!known)
+        return vec_push(&s->set_member, 0) ? v : UINT32_MAX;
+    for (unsigned i = 0; i < n; i++)
+        if (!facet_add(s, sorted[i]))
+            return UINT32_MAX;
+    return v;
+}
+
+/* The last set ends, too. What is unknown is left as facet 0 alone: who counts it, counts all. */
+static bool shape_close_sets(struct shape *s)
+{
+    return vec_push(&s->set_first, (uint32_t)s->set_member.n);
+}
+
 struct entry {
-    uint32_t value[PLACE_SPREADS];
+    int64_t score;
+    uint32_t value[SHAPE_AXES];
     uint32_t cell;
 };
 
@@ -163,10 +252,27 @@ static int by_values(const void *a, const void *b)
 {
     const struct entry *x = a, *y = b;
 
-    for (size_t i = 0; i < PLACE_SPREADS; i++)
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    for (size_t i = 0; i < SHAPE_AXES; i++)
         if (x->value[i] != y->value[i])
             return x->value[i] < y->value[i] ? -1 : 1;
     return x->cell < y->cell ? -1 : x->cell > y->cell;
+}
+
+static bool axis_text(const struct fleet *f, const char *over, uint32_t node, char *text)
+{
+    return over_node(over) || over_advisory(over) || spread_value(f, over, node, text);
+}
+
+static int64_t prefer_score(const struct label_set *s, const struct demand *d)
+{
+    int64_t score = 0;
+
+    for (size_t i = 0; i < d->prefer_n; i++)
+        if (labels_match(s, &d->prefer[i].label, 1))
+            score += d->prefer[i].weight;
+    return score;
 }
 
 /* 1: the cell belongs to the shape, 0: it does not, -1: no memory. */
@@ -175,18 +281,26 @@ static int entry_fill(const struct fleet *f, const struct demand *d, struct shap
 {
     char text[VALUE_TEXT];
     uint32_t node = f->cells.v.v[cell].node[0]; /* as good as any other of the cell */
+    const struct class *class = &f->classes.v[f->cells.v.v[cell].class];
 
     *out = (struct entry){.cell = cell};
     if (!labels_match(fleet_node(f, node)->labels, d->labels, d->labels_n))
         return 0;
-    for (size_t i = 0; i < d->spread_n; i++)
-        if (!spread_is_node(&d->spread[i]) && !spread_value(f, d->spread[i].over, node, text))
+    for (size_t i = 0; i < demand_axes(d); i++)
+        if (!axis_text(f, demand_axis(d, i), node, text))
             return 0;
-    for (size_t i = 0; i < d->spread_n; i++) {
-        if (spread_is_node(&d->spread[i]))
+    out->score = prefer_score(fleet_node(f, node)->labels, d);
+    for (size_t i = 0; i < demand_axes(d); i++) {
+        const char *over = demand_axis(d, i);
+
+        if (over_node(over))
             continue;
-        (void)spread_value(f, d->spread[i].over, node, text);
-        out->value[i] = value_intern(s, i, text);
+        if (over_advisory(over)) {
+            out->value[i] = shape_set(s, i, class->facts);
+        } else {
+            (void)spread_value(f, over, node, text);
+            out->value[i] = value_intern(s, i, text);
+        }
         if (out->value[i] == UINT32_MAX)
             return -1;
     }
@@ -198,8 +312,9 @@ static bool group_cells(struct shape *s, struct entry *v, size_t n)
     if (n > 1)
         qsort(v, n, sizeof *v, by_values);
     for (size_t i = 0; i < n; i++) {
-        if (i == 0 || memcmp(v[i].value, v[i - 1].value, sizeof v[i].value) != 0) {
-            struct group g = {.first = (uint32_t)i};
+        if (i == 0 || v[i].score != v[i - 1].score ||
+            memcmp(v[i].value, v[i - 1].value, sizeof v[i].value) != 0) {
+            struct group g = {.score = v[i].score, .first = (uint32_t)i};
 
             memcpy(g.value, v[i].value, sizeof g.value);
             if (!vec_push(&s->groups, g))
@@ -238,7 +353,7 @@ static bool shape_fill(const struct fleet *f, const struct demand *d, struct sha
             ok = got >= 0 && (got == 0 || vec_push(&entries, e));
         }
     }
-    ok = ok && group_cells(s, entries.v, entries.n);
+    ok = ok && group_cells(s, entries.v, entries.n) && shape_close_sets(s);
     vec_fini(&entries);
     return ok;
 }
@@ -249,8 +364,10 @@ static struct shape *shape_make(struct fleet *f, const struct demand *d, const s
 
     if (s == NULL)
         return NULL;
-    for (size_t i = 0; i < PLACE_SPREADS; i++)
+    for (size_t i = 0; i < SHAPE_AXES; i++)
         map_init(&s->values[i], f->seed);
+    map_init(&s->facets, f->seed);
+    s->facets_n = 1; /* unknown */
     s->key_n = key->n;
     s->key = malloc(key->n);
     if (s->key == NULL || !shape_fill(f, d, s))
@@ -265,7 +382,7 @@ static struct shape *shape_make(struct fleet *f, const struct demand *d, const s
 
 static bool is_label(const char *over)
 {
-    return strcmp(over, "node") != 0 && strcmp(over, "vendor") != 0 &&
+    return !over_node(over) && !over_advisory(over) && strcmp(over, "vendor") != 0 &&
            strcmp(over, "generation") != 0;
 }
 
@@ -284,8 +401,10 @@ static size_t missing_keys(const struct fleet *f, const struct demand *d)
 
     for (size_t i = 0; i < d->labels_n; i++)
         n += !indexed(f, d->labels[i].key);
-    for (size_t i = 0; i < d->spread_n; i++)
-        n += is_label(d->spread[i].over) && !indexed(f, d->spread[i].over);
+    for (size_t i = 0; i < d->prefer_n; i++)
+        n += !indexed(f, d->prefer[i].label.key);
+    for (size_t i = 0; i < demand_axes(d); i++)
+        n += is_label(demand_axis(d, i)) && !indexed(f, demand_axis(d, i));
     return n;
 }
 
@@ -298,8 +417,11 @@ static bool register_keys(struct fleet *f, const struct demand *d, struct err *e
     for (size_t i = 0; missing > 0 && i < d->labels_n; i++)
         if (!fleet_index_label(f, d->labels[i].key, e))
             return false;
-    for (size_t i = 0; missing > 0 && i < d->spread_n; i++)
-        if (is_label(d->spread[i].over) && !fleet_index_label(f, d->spread[i].over, e))
+    for (size_t i = 0; missing > 0 && i < d->prefer_n; i++)
+        if (!fleet_index_label(f, d->prefer[i].label.key, e))
+            return false;
+    for (size_t i = 0; missing > 0 && i < demand_axes(d); i++)
+        if (is_label(demand_axis(d, i)) && !fleet_index_label(f, demand_axis(d, i), e))
             return false;
     return class_name_platforms(f, d->rules, e);
 }

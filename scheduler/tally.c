@@ -3,7 +3,8 @@
 
 #include "base/buf.h"
 #include "base/str.h"
-#include "scheduler/shape.h"
+#include "scheduler/run.h"
+#include "scheduler/scan.h"
 
 static const struct {
     const char *name, *text;
@@ -21,6 +22,9 @@ static const struct {
     [OBSTACLE_CPU] = {"cpu", "too little cpu free"},
     [OBSTACLE_MEMORY] = {"memory", "too little memory free"},
     [OBSTACLE_TEE_SLOTS] = {"tee-slots", "too few TEE slots free"},
+    [OBSTACLE_EXCLUSIVE] = {"exclusive", "not free for an exclusive keep, or held by one"},
+    [OBSTACLE_RESERVE] = {"reserve", "kept free for evacuations"},
+    [OBSTACLE_RELATION] = {"relation", "with or without a neighbour that matters"},
     [OBSTACLE_SPREAD] = {"spread", "would break the spread wanted"},
 };
 
@@ -60,7 +64,8 @@ static bool lacks(uint64_t capacity, uint64_t used, uint64_t need)
 
 enum obstacle node_obstacle(const struct node *n, const struct demand *d, int64_t cutoff_ms)
 {
-    const struct resources *c = &n->capacity, *u = &n->used;
+    const struct amount *c = &n->capacity, *u = &n->used;
+    struct amount need;
 
     if ((n->flags & NODE_ELIGIBLE) == 0)
         return OBSTACLE_INELIGIBLE;
@@ -70,18 +75,33 @@ enum obstacle node_obstacle(const struct node *n, const struct demand *d, int64_
         return OBSTACLE_CORDONED;
     if (n->verified_at_ms < cutoff_ms)
         return OBSTACLE_STALE;
-    if (lacks(c->cpu_milli, u->cpu_milli, d->need.cpu_milli))
+    if (n->exclusive > 0 || (d->exclusive && n->keeps > 0))
+        return OBSTACLE_EXCLUSIVE;
+    if (!need_amount(&d->need, n->epc, &need) || lacks(c->cpu_milli, u->cpu_milli, need.cpu_milli))
         return OBSTACLE_CPU;
-    if (lacks(c->memory, u->memory, d->need.memory))
+    if (lacks(c->memory, u->memory, need.memory))
         return OBSTACLE_MEMORY;
-    if (lacks(c->tee_slots, u->tee_slots, d->need.tee_slots))
+    if (lacks(c->tee_slots, u->tee_slots, need.tee_slots))
         return OBSTACLE_TEE_SLOTS;
     return OBSTACLE_NONE;
+}
+
+bool reserve_bars(const struct fleet *f, uint32_t class, const struct demand *d)
+{
+    const struct class *c = &f->classes.v[class];
+    struct amount need = {0};
+
+    if (f->reserve == 0 || d->may_use_reserve)
+        return false;
+    (void)need_amount(&d->need, c->epc, &need);
+    return c->free_slots < f->reserve + need.tee_slots;
 }
 
 static void tally_cell(const struct fleet *f, const struct demand *d, int64_t cutoff_ms,
                        const struct cell *c, uint32_t count[OBSTACLES])
 {
+    enum obstacle otherwise = reserve_bars(f, c->class, d) ? OBSTACLE_RESERVE : OBSTACLE_SPREAD;
+
     if (!labels_match(fleet_node(f, c->node[0])->labels, d->labels, d->labels_n)) {
         count[OBSTACLE_LABELS] += c->n;
         return;
@@ -89,13 +109,32 @@ static void tally_cell(const struct fleet *f, const struct demand *d, int64_t cu
     for (uint32_t i = 0; i < c->n; i++) {
         enum obstacle o = node_obstacle(fleet_node(f, c->node[i]), d, cutoff_ms);
 
-        count[o == OBSTACLE_NONE ? OBSTACLE_SPREAD : o]++;
+        count[o == OBSTACLE_NONE ? otherwise : o]++;
     }
 }
 
-void tally(const struct fleet *f, const struct demand *d, int64_t cutoff_ms,
-           uint32_t count[OBSTACLES])
+/* Neighbours are seen node by node. */
+static bool tally_related(const struct fleet *f, const struct demand *d, int64_t now_ms,
+                          uint32_t count[OBSTACLES], struct err *e)
 {
+    struct scan s;
+    size_t spread;
+
+    if (!scan_init(&s, f, d, now_ms, e))
+        return false;
+    for (uint32_t i = fleet_node_next(f, NODE_NONE); i != NODE_NONE; i = fleet_node_next(f, i))
+        count[scan_node(&s, i, &spread)]++;
+    scan_fini(&s);
+    return true;
+}
+
+bool tally(const struct fleet *f, const struct demand *d, int64_t now_ms, uint32_t count[OBSTACLES],
+           struct err *e)
+{
+    int64_t cutoff_ms = evidence_cutoff(d->rules, now_ms);
+
+    if (d->relations_n > 0)
+        return tally_related(f, d, now_ms, count, e);
     for (uint32_t class = 0; class < f->classes.n; class ++) {
         const struct class *k = &f->classes.v[class];
         enum obstacle o;
@@ -111,6 +150,7 @@ void tally(const struct fleet *f, const struct demand *d, int64_t cutoff_ms,
              cell = f->cells.v.v[cell].next_of_class)
             tally_cell(f, d, cutoff_ms, &f->cells.v.v[cell], count);
     }
+    return true;
 }
 
 const char *placing_text(const struct placing *p, char *out, size_t size)

@@ -144,22 +144,28 @@ static uint64_t left(uint64_t capacity, uint64_t used)
 static void tell_capacity(struct teller *t, struct node_rules *r, const struct node *n,
                           enum obstacle first)
 {
+    struct resources capacity = amount_resources(&n->capacity, n->epc);
+    struct resources used = amount_resources(&n->used, n->epc);
     const struct resources *need = &t->d->need;
-    struct resources free = {left(n->capacity.cpu_milli, n->used.cpu_milli),
-                             left(n->capacity.memory, n->used.memory),
-                             left(n->capacity.tee_slots, n->used.tee_slots)};
+    uint64_t cpu = left(capacity.cpu_milli, used.cpu_milli);
+    uint64_t memory = left(capacity.memory, used.memory);
+    uint64_t slots = left(capacity.tee_slots, used.tee_slots), epc = left(capacity.epc, used.epc);
     bool short_of =
         first == OBSTACLE_CPU || first == OBSTACLE_MEMORY || first == OBSTACLE_TEE_SLOTS;
     struct condition *c = add_rule(t, r, "capacity", short_of, 3);
 
     if (c == NULL)
         return;
-    c[0] = declared("free cpu", cpu_text(t, free.cpu_milli), cpu_text(t, need->cpu_milli),
-                    free.cpu_milli >= need->cpu_milli);
-    c[1] = declared("free memory", bytes_text(t, free.memory), bytes_text(t, need->memory),
-                    free.memory >= need->memory);
-    c[2] = declared("free TEE slots", count_text(t, free.tee_slots), count_text(t, need->tee_slots),
-                    free.tee_slots >= need->tee_slots);
+    c[0] = declared("free cpu", cpu_text(t, cpu), cpu_text(t, need->cpu_milli),
+                    cpu >= need->cpu_milli);
+    c[1] = declared("free memory", bytes_text(t, memory), bytes_text(t, need->memory),
+                    memory >= need->memory);
+    if (n->epc)
+        c[2] = declared("free enclave memory", bytes_text(t, epc), bytes_text(t, need->epc),
+                        epc >= need->epc);
+    else
+        c[2] = declared("free TEE slots", count_text(t, slots), count_text(t, need->tee_slots),
+                        slots >= need->tee_slots);
     for (size_t i = 0; i < 3; i++)
         if (c[i].outcome == TRUTH_NO)
             r->v[r->n - 1].outcome = TRUTH_NO;
@@ -173,7 +179,9 @@ static void tell_spread(struct teller *t, struct node_rules *r, uint32_t node, s
     char text[VALUE_TEXT];
     uint32_t keeps = 0, least = t->scan.least[i];
     const char *value = scan_value_of(&t->scan, i, node, text, &keeps), *name, *seen;
-    bool holds = value != NULL && keeps + 1 <= (uint64_t)least + s->max_skew;
+    uint32_t limit = share_limit(t->d, s);
+    bool holds = value != NULL && keeps < limit &&
+                 (s->max_skew == 0 || keeps + 1 <= (uint64_t)least + s->max_skew);
     struct condition *c;
 
     buf_printf(&b, "spread over %s", s->over);
@@ -184,7 +192,10 @@ static void tell_spread(struct teller *t, struct node_rules *r, uint32_t node, s
         buf_printf(&b, "%u on %s, fewest elsewhere %u", keeps, value,
                    least == UINT32_MAX ? 0 : least);
     seen = told(t, &b);
-    buf_printf(&b, "at most %u more than the fewest, with this one", s->max_skew);
+    if (s->max_skew > 0)
+        buf_printf(&b, "at most %u more than the fewest, with this one", s->max_skew);
+    if (s->max_share > 0)
+        buf_printf(&b, "%sat most %u of %u", b.n > 0 ? ", and " : "", limit, t->d->replicas);
     c = add_rule(t, r, name, decides, 1);
     if (c == NULL)
         return;

@@ -72,10 +72,10 @@ struct numbers {
     uint64_t decisions, checked, unplaceable, wrong;
 };
 
-static const struct resources sizes[4] = {{250, 256ull << 20, 1},
-                                          {500, 512ull << 20, 1},
-                                          {1000, 2048ull << 20, 1},
-                                          {2000, 4096ull << 20, 1}};
+static const struct resources sizes[4] = {{250, 256ull << 20, 1, 0},
+                                          {500, 512ull << 20, 1, 0},
+                                          {1000, 2048ull << 20, 1, 0},
+                                          {2000, 4096ull << 20, 1, 0}};
 
 static double seconds(clockid_t clock)
 {
@@ -135,7 +135,7 @@ static void node_make(struct bench *b, uint32_t i)
     char name[16];
     struct node_spec s = {.name = name,
                           .facts = &facts,
-                          .capacity = {cores * 1000, cores << 32, 64 + cores},
+                          .capacity = {cores * 1000, cores << 32, 64 + cores, 0},
                           .labels = &site,
                           .labels_n = 1,
                           .connected = true,
@@ -261,7 +261,7 @@ static void check(struct bench *b, const struct rule_set *s, const struct placed
 
 static void decide(struct bench *b, bool checking)
 {
-    static const struct spread spread[2] = {{"generation", 1}, {"node", 1}};
+    static const struct spread spread[2] = {{"generation", 1, 0}, {"node", 1, 0}};
     struct placed *p = &b->ring[b->at];
     const struct rule_set *s = &b->set[b->workloads % RULES];
     struct decision v[REPLICAS];
@@ -385,7 +385,7 @@ static void latency(struct bench *b, struct numbers *out)
 /* One generation is revoked: finds the keeps on it and decides where each of them goes instead. */
 static void evacuate(struct bench *b, struct numbers *out)
 {
-    static const struct spread spread[2] = {{"generation", 1}, {"node", 1}};
+    static const struct spread spread[2] = {{"generation", 1, 0}, {"node", 1, 0}};
     const char *gone = generations[3];
     struct rule rule = {{.generation = {&gone, 1}}, "revocation"};
     struct rule_list revoked = {.v = &rule, .n = 1};

@@ -19,8 +19,9 @@ struct plain {
 
 static struct room random_room(struct prng *r)
 {
-    struct room x = {{prng_below(r, 20), prng_below(r, 20), prng_below(r, 20)},
-                     (int64_t)prng_below(r, 20)};
+    struct room x = {{prng_below(r, 20), (uint32_t)prng_below(r, 20), (uint32_t)prng_below(r, 20)},
+                     (int64_t)prng_below(r, 20),
+                     prng_below(r, 2)};
 
     if (prng_below(r, 10) == 0)
         x = (struct room){.verified_at_ms = INT64_MIN};

@@ -108,7 +108,7 @@ static void node_random(struct model *m, unsigned i)
     n->id = i;
     n->firmware = below(m, 3);
     n->verified_at_ms = m->now_ms - (int64_t)below(m, 100);
-    n->capacity = (struct resources){below(m, 5) * 100, below(m, 5) * 1000, below(m, 4)};
+    n->capacity = (struct resources){below(m, 5) * 100, below(m, 5) * 1000, below(m, 4), 0};
     node_put(m, i);
 }
 
@@ -210,7 +210,7 @@ static void wish_random(struct model *m, struct wish *w)
                        .firmware = below(m, 2),
                        .max_age_ms = below(m, 2) * 50,
                        .workload = 1 + below(m, WORKLOADS)};
-    w->need = (struct resources){50 + below(m, 3) * 50, 500 + below(m, 3) * 500, below(m, 2)};
+    w->need = (struct resources){50 + below(m, 3) * 50, 500 + below(m, 3) * 500, below(m, 2), 0};
     for (unsigned i = 0; i < 4; i++)
         w->skew[i] = below(m, 3) == 0 ? 1 + below(m, 2) : 0;
 }
@@ -321,7 +321,7 @@ static void place_random(struct model *m)
     d.labels_n = w.by_site;
     for (unsigned i = 0; i < 4; i++)
         if (w.skew[i] > 0)
-            spread[d.spread_n++] = (struct spread){overs[i], w.skew[i]};
+            spread[d.spread_n++] = (struct spread){overs[i], w.skew[i], 0};
     check_obstacles(m, &w, &d);
     for (size_t i = 0; i < count; i++)
         v[i].keep = ++m->ids;
@@ -377,9 +377,11 @@ static void change_random(struct model *m)
             break;
         m->keep[k].ending = true;
         assert_true(fleet_keep_put(m->f,
-                                   &(struct keep_spec){m->keep[k].id, m->keep[k].workload,
-                                                       m->node[m->keep[k].node].handle,
-                                                       m->keep[k].need, true},
+                                   &(struct keep_spec){.id = m->keep[k].id,
+                                                       .workload = m->keep[k].workload,
+                                                       .node = m->node[m->keep[k].node].handle,
+                                                       .need = m->keep[k].need,
+                                                       .ending = true},
                                    NULL));
         break;
     default:
@@ -459,7 +461,7 @@ static void test_many_label_keys(void **state)
         assert_true(fleet_node_put(f,
                                    &(struct node_spec){.name = name,
                                                        .facts = &facts,
-                                                       .capacity = {1000, 1000, 10},
+                                                       .capacity = {1000, 1000, 10, 0},
                                                        .labels = &label,
                                                        .labels_n = 1,
                                                        .connected = true,
@@ -473,7 +475,7 @@ static void test_many_label_keys(void **state)
             struct decision v = {.keep = 1 + round * KEYS + i};
             struct demand d = {.workload = 1 + i,
                                .rules = &rules,
-                               .need = {300, 300, 1},
+                               .need = {300, 300, 1, 0},
                                .labels = &label,
                                .labels_n = 1};
             struct placing p;
@@ -503,7 +505,7 @@ static void test_label_keys_change(void **state)
         assert_true(fleet_node_put(f,
                                    &(struct node_spec){.name = names[i],
                                                        .facts = &facts,
-                                                       .capacity = {1000, 1000, 10},
+                                                       .capacity = {1000, 1000, 10, 0},
                                                        .labels = &labels[i],
                                                        .labels_n = 1,
                                                        .connected = true,

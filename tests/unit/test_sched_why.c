@@ -26,7 +26,7 @@ static void add(struct fleet *f, const char *name, const char *vendor, const cha
     struct label site = {"site", "fra1"};
     struct node_spec s = {.name = name,
                           .facts = &facts,
-                          .capacity = {cpu, 1 << 20, 10},
+                          .capacity = {cpu, 1 << 20, 10, 0},
                           .labels = &site,
                           .labels_n = 1,
                           .connected = true,
@@ -158,7 +158,7 @@ static void test_capacity_and_place(void **state)
 static void test_spread_and_age(void **state)
 {
     struct scene *s = *state;
-    struct spread over_node = {"node", 1};
+    struct spread over_node = {"node", 1, 0};
     struct why w;
 
     s->d.spread = &over_node;
