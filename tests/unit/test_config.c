@@ -84,7 +84,7 @@ static void words_of_the_catalog(void **state)
     }
     assert_null(catalog_words("colour", &n));
     assert_int_equal(n, 0);
-    assert_string_equal(catalog_resolve("generation", "Ice-Lake-SP"), "icelake");
+    assert_string_equal(catalog_resolve("generation", "IceLake-SP"), "ice-lake-sp");
     assert_string_equal(catalog_vendor("generation", "turin"), "amd");
     assert_string_equal(catalog_nearest("generation", "milian"), "milan");
     assert_null(catalog_nearest("generation", "zzz"));
