@@ -12,13 +12,15 @@
 static const char *const sgx_generations[] = {
     [SIM_COFFEE_LAKE] = "coffee-lake",
     [SIM_ROCKET_LAKE] = "rocket-lake",
-    [SIM_ICELAKE] = "icelake",
-    [SIM_ICELAKE_CLIENT] = "icelake-client",
+    [SIM_ICELAKE] = "ice-lake-sp",
+    [SIM_ICELAKE_CLIENT] = "ice-lake-client",
     [SIM_SAPPHIRE_RAPIDS] = "sapphire-rapids",
     [SIM_EMERALD_RAPIDS] = "emerald-rapids",
     [SIM_GRANITE_RAPIDS] = "granite-rapids",
     [SIM_SIERRA_FOREST] = "sierra-forest",
 };
+static const char *const sgx_aliases[] = {
+    [SIM_ICELAKE] = "icelake", [SIM_ICELAKE_CLIENT] = "icelake-client", [SIM_CPUS - 1] = NULL};
 #define TDX_FIRST SIM_SAPPHIRE_RAPIDS /* all from here on have TDX */
 
 static const char *const defects[SIM_DCAP_TDX_DEFECTS] = {
@@ -405,6 +407,7 @@ const struct sim_kind sim_sgx_kind = {
     .technology = "sgx",
     .vendor = "intel",
     .generations = sgx_generations,
+    .aliases = sgx_aliases,
     .generations_n = SIM_CPUS,
     .defects = defects,
     .defects_n = SIM_DCAP_SGX_DEFECTS,

@@ -12,6 +12,7 @@
 struct sim_kind {
     const char *technology, *vendor;
     const char *const *generations; /* words of the catalog; none: evidence that names none */
+    const char *const *aliases;     /* other words for them, by index; NULL: there is none */
     unsigned generations_n;
     const char *const *defects; /* [0] is "none" */
     unsigned defects_n;

@@ -145,12 +145,15 @@ static bool technology_known(const char *technology, struct err *e)
            sim_word(keys[KEY_TECHNOLOGY], technology, words, sim_kinds_n, &ignored, e);
 }
 
-static bool has_generation(const struct sim_kind *k, const char *word)
+/* The index of a generation's word or alias, or generations_n. */
+static unsigned generation_find(const struct sim_kind *k, const char *word)
 {
-    for (unsigned i = 0; i < k->generations_n; i++)
-        if (strcmp(k->generations[i], word) == 0)
-            return true;
-    return false;
+    unsigned i = 0;
+
+    while (i < k->generations_n && strcmp(k->generations[i], word) != 0 &&
+           (k->aliases == NULL || k->aliases[i] == NULL || strcmp(k->aliases[i], word) != 0))
+        i++;
+    return i;
 }
 
 /* The first row with that vendor, technology and generation, as far as they are said. */
@@ -170,7 +173,7 @@ static const struct sim_kind *kind_choose(const struct pairs *p, struct err *e)
             (technology != NULL && strcmp(k->technology, technology) != 0))
             continue;
         if (generation == NULL ? vendor != NULL || technology != NULL
-                               : has_generation(k, generation))
+                               : generation_find(k, generation) < k->generations_n)
             return k;
         fits = true;
         for (unsigned g = 0; g < k->generations_n && n < WORDS_MAX; g++)
@@ -261,9 +264,8 @@ bool sim_platform_parse(const char *text, struct sim_platform *out, struct err *
                err_field(e, "generation"),
                err_expected(e, "a generation of %s: %s, ...", kind->technology,
                             kind->generations[0]);
-    if (generation != NULL &&
-        !sim_word(keys[KEY_GENERATION], generation, kind->generations, kind->generations_n, &g, e))
-        return false;
+    if (generation != NULL)
+        g = generation_find(kind, generation);
     sim_platform_init(&p, kind, g);
     if (!keys_check(&pairs, kind, e) || !common_set(&pairs, &p, e) || !own_set(&pairs, &p, e))
         return false;
