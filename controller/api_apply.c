@@ -1,8 +1,9 @@
-/* Apply and Delete. All objects of a request are checked before the first is changed. */
+/* Apply. All objects of a request are checked before the first is changed. */
 #include <stdlib.h>
 
 #include "config/check.h"
 #include "controller/api.h"
+#include "controller/api_policy.h"
 #include "controller/authorize.h"
 #include "controller/reconcile.h"
 #include "controller/reply.h"
@@ -40,7 +41,8 @@ static struct workload *scratch_new(const Bailey__V1__Workload *m)
 }
 
 /* A dry run comes before the upload: there the artifact need not be in the store yet. */
-static bool check_workload(struct state *st, Bailey__V1__Workload *m, bool dry_run, struct err *e)
+static bool check_workload(struct state *st, const struct effective *ef, Bailey__V1__Workload *m,
+                           bool dry_run, struct err *e)
 {
     const struct workload *old = state_workload(st, m->metadata->namespace_, m->metadata->name);
     AUTO(scratch) struct workload *w = NULL;
@@ -59,7 +61,7 @@ static bool check_workload(struct state *st, Bailey__V1__Workload *m, bool dry_r
     w = scratch_new(m);
     if (w == NULL)
         return err_set(e, ERR_NOMEM, "api.memory", "no memory");
-    if (!workload_compile(st, st->effective, w, e))
+    if (!workload_compile(st, ef, w, e))
         return false;
     if (w->stop_after_ms < st->options.lease_ms) {
         char lease[DURATION_TEXT];
@@ -75,22 +77,102 @@ static bool check_workload(struct state *st, Bailey__V1__Workload *m, bool dry_r
     return true;
 }
 
-static bool check_object(struct state *st, Bailey__V1__Object *o, bool dry_run, struct err *e)
+/* What must hold of an object by itself. */
+static bool check_alone(struct state *st, Bailey__V1__Object *o, struct err *e)
 {
-    if (o->kind_case != BAILEY__V1__OBJECT__KIND_WORKLOAD &&
-        o->kind_case != BAILEY__V1__OBJECT__KIND_NODE)
+    Bailey__V1__Metadata *m;
+    enum object_kind kind;
+
+    if (!view_kind(o, &kind, &m) || kind == OBJECT_KEEP || kind == OBJECT_EVENT)
         return err_set(e, ERR_INPUT, "api.read-only-kind", "this kind of object cannot be applied"),
-               err_field(e, "kind"), err_expected(e, "Workload or Node");
+               err_field(e, "kind"),
+               err_expected(e, "Workload, Node, TrustPolicy, Advisory or Exception");
     object_strip(o);
     if (!object_check(o, true, e))
         return false;
-    if (o->kind_case == BAILEY__V1__OBJECT__KIND_WORKLOAD)
-        return check_workload(st, o->workload, dry_run, e);
-    if (state_node(st, o->node->metadata->name) == NULL)
+    if (kind == OBJECT_NODE && state_node(st, o->node->metadata->name) == NULL)
         return err_set(e, ERR_MISSING, "node.not-enrolled", "there is no node %s",
                        o->node->metadata->name),
                err_field(e, "metadata.name"),
                err_mend(e, "nodes come by joining: bailey token create");
+    view_kind(o, &kind, &m);
+    if (kind_of(kind)->namespaced && m->namespace_[0] == '\0')
+        m->namespace_ = (char *)(uintptr_t) "default"; /* the arena of the call frees nothing */
+    return true;
+}
+
+static bool is_trust(const Bailey__V1__Object *o)
+{
+    return o->kind_case == BAILEY__V1__OBJECT__KIND_TRUST_POLICY ||
+           o->kind_case == BAILEY__V1__OBJECT__KIND_ADVISORY ||
+           o->kind_case == BAILEY__V1__OBJECT__KIND_EXCEPTION;
+}
+
+/* The revision that the caller has seen, where it says one. */
+static bool check_revision(const struct state *st, const Bailey__V1__Object *o, uint64_t expected,
+                           struct err *e)
+{
+    Bailey__V1__Metadata *m;
+    enum object_kind kind;
+    const struct object *now;
+
+    if (expected == 0 || !view_kind(o, &kind, &m))
+        return true;
+    now = object_find(st, kind, m->namespace_, m->name);
+    if (now != NULL && !now->dirty && now->revision == expected)
+        return true;
+    return err_set(e, ERR_CONFLICT, "api.revision", "%s %s has changed meanwhile",
+                   kind_of(kind)->name, m->name),
+           err_found(e, "revision %llu", now == NULL ? 0ULL : (unsigned long long)now->revision),
+           err_expected(e, "revision %llu", (unsigned long long)expected),
+           err_mend(e, "read it again, then change it");
+}
+
+static bool same_name(const Bailey__V1__Object *a, const Bailey__V1__Object *b)
+{
+    const Bailey__V1__Metadata *x = object_metadata(a), *y = object_metadata(b);
+
+    return a->kind_case == b->kind_case && strcmp(x->name, y->name) == 0 &&
+           strcmp(x->namespace_, y->namespace_) == 0;
+}
+
+/* How the request would change what holds; *over are its trust objects, in memory of `a`. */
+static bool think(struct state *st, const Bailey__V1__ApplyRequest *r, struct arena *a,
+                  struct effective *out, size_t *trusts, struct err *e)
+{
+    Bailey__V1__Object **over = arena_array(a, r->n_objects + 1, sizeof *over);
+    size_t n = 0;
+
+    if (over == NULL)
+        return err_set(e, ERR_LIMIT, "api.request-too-large", "the request is too large");
+    for (size_t i = 0; i < r->n_objects; i++) {
+        if (!is_trust(r->objects[i]))
+            continue;
+        for (size_t j = 0; j < n; j++)
+            if (same_name(over[j], r->objects[i]))
+                return err_set(e, ERR_INPUT, "api.twice", "the same object stands there twice");
+        over[n++] = r->objects[i];
+    }
+    *trusts = n;
+    return effective_build(st, over, n, out, e);
+}
+
+static bool check_all(struct state *st, const struct effective *ef,
+                      const Bailey__V1__ApplyRequest *r, size_t *at, struct err *e)
+{
+    for (size_t i = 0; i < r->n_objects; i++) {
+        Bailey__V1__Object *o = r->objects[i];
+
+        *at = i;
+        if (i < r->n_expected_revisions && !check_revision(st, o, r->expected_revisions[i], e))
+            return false;
+        if (!trust_check(st, ef, o, r->objects, r->n_objects, e))
+            return false;
+        if (o->kind_case == BAILEY__V1__OBJECT__KIND_WORKLOAD &&
+            (!trust_references_check(ef, o->workload, e) ||
+             !check_workload(st, ef, o->workload, r->dry_run, e)))
+            return false;
+    }
     return true;
 }
 
@@ -240,13 +322,16 @@ static const char *apply_node(struct state *st, const Bailey__V1__Node *m, const
 }
 
 /* What would be done, without doing it. */
-static const char *thought(struct state *st, const Bailey__V1__Object *o, struct arena *a,
-                           Bailey__V1__ApplyResult *r, struct err *e)
+static const char *thought(struct state *st, const struct effective *ef,
+                           const Bailey__V1__Object *o, struct arena *a, Bailey__V1__ApplyResult *r,
+                           struct err *e)
 {
     struct workload *old;
     AUTO(scratch) struct workload *w = NULL;
 
     r->object = (Bailey__V1__Object *)(uintptr_t)o;
+    if (is_trust(o))
+        return trust_outcome(st, o);
     if (o->kind_case == BAILEY__V1__OBJECT__KIND_NODE)
         return "changed";
     old = state_workload(st, o->workload->metadata->namespace_, o->workload->metadata->name);
@@ -254,7 +339,7 @@ static const char *thought(struct state *st, const Bailey__V1__Object *o, struct
     if (w == NULL)
         return NULL;
     w->id = old == NULL ? UINT64_MAX : old->id; /* what it has counts for its spread */
-    if (!workload_compile(st, st->effective, w, e) || !explain(st, w, "", 0, a, &r->placement, e))
+    if (!workload_compile(st, ef, w, e) || !explain(st, w, "", 0, a, &r->placement, e))
         return NULL;
     r->placement = (Bailey__V1__Explanation *)proto_copy(&r->placement->base, a);
     if (old == NULL)
@@ -266,46 +351,104 @@ static const char *thought(struct state *st, const Bailey__V1__Object *o, struct
 }
 
 struct applied {
-    struct workload *workload;
-    struct node *node;
+    struct object *object;
+    struct workload *workload; /* where it is one */
     const char *outcome;
 };
 
-static bool apply_all(struct state *st, const Bailey__V1__ApplyRequest *r, const char *who,
+/* Trust objects first: what is placed in the same request is placed under them. */
+static void do_all(struct state *st, const Bailey__V1__ApplyRequest *r, const char *who,
+                   struct applied *v)
+{
+    bool changed = false;
+
+    for (size_t i = 0; i < r->n_objects; i++) {
+        if (!is_trust(r->objects[i]))
+            continue;
+        v[i].outcome = trust_outcome(st, r->objects[i]);
+        v[i].object = &trust_apply(st, r->objects[i], who)->object;
+        changed |= v[i].outcome[0] != 'u';
+    }
+    if (changed)
+        effective_changed(st);
+    for (size_t i = 0; i < r->n_objects; i++) {
+        struct node *n;
+
+        if (r->objects[i]->kind_case == BAILEY__V1__OBJECT__KIND_WORKLOAD) {
+            v[i].outcome = apply_workload(st, r->objects[i]->workload, who, &v[i].workload);
+            v[i].object = &v[i].workload->object;
+        } else if (r->objects[i]->kind_case == BAILEY__V1__OBJECT__KIND_NODE) {
+            v[i].outcome = apply_node(st, r->objects[i]->node, who, &n);
+            v[i].object = &n->object;
+        }
+    }
+    reconcile_run(st); /* so that the answer tells the placement */
+}
+
+static Bailey__V1__ApplyResult *result_new(struct arena *a)
+{
+    Bailey__V1__ApplyResult *m = arena_alloc(a, sizeof *m);
+
+    if (m != NULL)
+        bailey__v1__apply_result__init(m);
+    return m;
+}
+
+static bool apply_all(struct state *st, const struct effective *ef,
+                      const Bailey__V1__ApplyRequest *r, const char *who, size_t trusts,
                       struct arena *a, Bailey__V1__ApplyResponse *out, struct err *e)
 {
     struct applied *v = arena_array(a, r->n_objects + 1, sizeof *v);
+    Bailey__V1__ApplyResult *effects = result_new(a);
 
     out->results = arena_array(a, r->n_objects + 1, sizeof *out->results);
-    if (v == NULL || out->results == NULL)
+    if (v == NULL || out->results == NULL || effects == NULL)
         return err_set(e, ERR_LIMIT, "api.request-too-large", "the request is too large");
-    for (size_t i = 0; i < r->n_objects && !r->dry_run; i++) {
-        if (r->objects[i]->kind_case == BAILEY__V1__OBJECT__KIND_WORKLOAD)
-            v[i].outcome = apply_workload(st, r->objects[i]->workload, who, &v[i].workload);
-        else
-            v[i].outcome = apply_node(st, r->objects[i]->node, who, &v[i].node);
-    }
+    if (trusts > 0 && !trust_effects(st, ef, a, effects, e))
+        return false;
     if (!r->dry_run)
-        reconcile_run(st); /* so that the answer tells the placement */
+        do_all(st, r, who, v);
     for (size_t i = 0; i < r->n_objects; i++) {
-        Bailey__V1__ApplyResult *m = arena_alloc(a, sizeof *m);
+        Bailey__V1__ApplyResult *m = result_new(a);
 
         if (m == NULL)
             return err_set(e, ERR_LIMIT, "api.answer-too-large", "the answer is too large");
-        bailey__v1__apply_result__init(m);
         if (r->dry_run)
-            v[i].outcome = thought(st, r->objects[i], a, m, e);
+            v[i].outcome = thought(st, ef, r->objects[i], a, m, e);
         else
-            m->object = view_object(
-                st, v[i].workload != NULL ? &v[i].workload->object : &v[i].node->object, a);
+            m->object = view_object(st, v[i].object, a);
         if (v[i].outcome == NULL)
             return false;
         if (v[i].workload != NULL && !explain(st, v[i].workload, "", 0, a, &m->placement, e))
             m->placement = NULL; /* it is applied all the same */
+        if (is_trust(r->objects[i]) && effects->n_effects > 0) {
+            m->effects = effects->effects; /* of all together, said once */
+            m->n_effects = effects->n_effects;
+            effects->n_effects = 0;
+        }
         m->outcome = (char *)(uintptr_t)v[i].outcome;
         out->results[out->n_results++] = m;
     }
     return true;
+}
+
+static bool apply(struct state *st, const Bailey__V1__ApplyRequest *r, const char *who,
+                  struct arena *a, Bailey__V1__ApplyResponse *out, struct err *e)
+{
+    struct effective ef = {0};
+    size_t trusts = 0, at = 0;
+    bool ok = true;
+
+    for (size_t i = 0; i < r->n_objects && ok; i++) {
+        at = i;
+        ok = check_alone(st, r->objects[i], e);
+    }
+    ok = ok && think(st, r, a, &ef, &trusts, e) && check_all(st, &ef, r, &at, e);
+    if (!ok && r->n_objects > 1)
+        err_field(e, "objects[%zu]", at);
+    ok = ok && apply_all(st, &ef, r, who, trusts, a, out, e);
+    effective_fini(&ef);
+    return ok;
 }
 
 void api_apply(struct rpc_call *call, const ProtobufCMessage *base, void *user)
@@ -324,82 +467,9 @@ void api_apply(struct rpc_call *call, const ProtobufCMessage *base, void *user)
         rpc_fail(call, &e);
         return;
     }
-    for (size_t i = 0; i < r->n_objects; i++)
-        if (!check_object(st, r->objects[i], r->dry_run, &e)) {
-            if (r->n_objects > 1)
-                err_field(&e, "objects[%zu]", i);
-            rpc_fail(call, &e);
-            return;
-        }
-    if (!apply_all(st, r, peer_user(st, rpc_call_peer(call)), &a, &out, &e)) {
+    if (!apply(st, r, peer_user(st, rpc_call_peer(call)), &a, &out, &e)) {
         rpc_fail(call, &e);
         return;
     }
-    reply_settled(st, call, &out.base);
-}
-
-static bool delete_workload(struct state *st, struct workload *w, const char *who)
-{
-    if (w->msg->metadata->deleted_at[0] != '\0')
-        return true;
-    text_set_time(&w->msg->metadata->deleted_at, state_wall_ms(st) / 1000);
-    txn_touch(st, &w->object);
-    event_add(st, &w->object, "normal", "workload.deleting", who, "its keeps are stopped first");
-    reconcile_workload(st, w);
-    return true;
-}
-
-static bool delete_node(struct state *st, struct node *n, const char *who, struct err *e)
-{
-    for (size_t i = 0; i < n->keeps.n; i++)
-        if (keep_live(n->keeps.v[i]))
-            return err_set(e, ERR_CONFLICT, "node.in-use", "keeps run on node %s", n->object.key),
-                   err_found(e, "%s", n->keeps.v[i]->object.key),
-                   err_mend(e, "cordon it and move or delete its keeps first");
-    if (n->session != NULL)
-        return err_set(e, ERR_CONFLICT, "node.connected", "the agent of node %s is connected",
-                       n->object.key),
-               err_mend(e, "stop the agent first");
-    event_add(st, &n->object, "normal", "node.deleted", who,
-              "its certificate is worth nothing now");
-    txn_remove(st, &n->object);
-    return true;
-}
-
-void api_delete(struct rpc_call *call, const ProtobufCMessage *base, void *user)
-{
-    const Bailey__V1__DeleteRequest *r = (const Bailey__V1__DeleteRequest *)base;
-    Bailey__V1__DeleteResponse out = BAILEY__V1__DELETE_RESPONSE__INIT;
-    struct state *st = user;
-    const char *who = peer_user(st, rpc_call_peer(call));
-    struct workload *w = NULL;
-    struct node *n = NULL;
-    enum object_kind kind;
-    struct err e = {0};
-    bool ok = kind_parse(r->kind, &kind, &e);
-    AUTO_ARENA struct arena a;
-
-    arena_init(&a, RESULT_LIMIT);
-    if (ok && kind != OBJECT_WORKLOAD && kind != OBJECT_NODE)
-        ok = err_set(&e, ERR_INPUT, "api.read-only-kind", "this kind of object cannot be deleted");
-    if (ok && kind == OBJECT_WORKLOAD)
-        w = state_workload(st, r->namespace_, r->name);
-    else if (ok)
-        n = state_node(st, r->name);
-    if (ok && w == NULL && n == NULL)
-        ok = err_set(&e, ERR_MISSING, "api.no-such-object", "there is no %.20s %.64s", r->kind,
-                     r->name);
-    if (ok && n != NULL)
-        out.object = (Bailey__V1__Object *)proto_copy(&view_object(st, &n->object, &a)->base, &a);
-    if (ok && w != NULL)
-        ok = delete_workload(st, w, who);
-    else if (ok && n != NULL)
-        ok = delete_node(st, n, who, &e);
-    if (!ok) {
-        rpc_fail(call, &e);
-        return;
-    }
-    if (w != NULL)
-        out.object = view_object(st, &w->object, &a);
     reply_settled(st, call, &out.base);
 }

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "controller/api.h"
+#include "controller/move.h"
 #include "controller/reply.h"
 #include "controller/view.h"
 
@@ -225,6 +226,14 @@ void api_status(struct rpc_call *call, const ProtobufCMessage *base, void *user)
         out.keeps_pending += w->pending;
     for (size_t i = 0; (k = map_next(&st->keeps, &i)) != NULL;)
         out.keeps_running += k->msg->status->state == KEEP_STATE(running);
+    for (size_t i = 0; (n = map_next(&st->nodes, &i)) != NULL;)
+        out.nodes_cordoned += node_closed(n);
+    for (size_t i = 0; (k = map_next(&st->keeps, &i)) != NULL;)
+        out.keeps_moving += keep_moving(k);
+    out.policy_revision = st->cluster->policy_revision;
+    out.policies = (uint32_t)st->policies.n;
+    if (!view_exceptions(st, NULL, &a, &out.exceptions, &out.n_exceptions))
+        out.n_exceptions = 0;
     count_classes(st, &a, &out);
     reply_settled((struct state *)user, call, &out.base);
 }

@@ -1,5 +1,6 @@
 #include "controller/view.h"
 
+#include "controller/move.h"
 #include "controller/reconcile.h"
 
 static Bailey__V1__Object *view_new(struct arena *a)
@@ -27,7 +28,8 @@ static const char *phase(const struct workload *w, uint32_t running, uint32_t ke
                : "running";
 }
 
-static Bailey__V1__Object *view_workload(const struct workload *w, struct arena *a)
+static Bailey__V1__Object *view_workload(const struct state *st, const struct workload *w,
+                                         struct arena *a)
 {
     Bailey__V1__Object *v = view_new(a);
     Bailey__V1__Workload *m = arena_alloc(a, sizeof *m);
@@ -40,13 +42,17 @@ static Bailey__V1__Object *view_workload(const struct workload *w, struct arena 
     bailey__v1__workload_status__init(s);
     for (size_t i = 0; i < w->keeps.n; i++) {
         s->keeps += keep_live(w->keeps.v[i]);
+        s->moving += keep_moving(w->keeps.v[i]);
         s->running += w->keeps.v[i]->msg->status->state == KEEP_STATE(running);
     }
     s->pending = w->pending;
-    if (w->pending > 0)
+    if (w->pending + w->waiting > 0)
         s->pending_reason = text(placing_text(&w->last, why, 512));
     s->phase = text(phase(w, s->running, s->keeps));
     s->observed_generation = m->metadata->generation;
+    if (!view_exceptions(st, w, a, &s->exceptions, &s->n_exceptions) ||
+        !view_warnings(w, a, &s->warnings, &s->n_warnings))
+        return NULL;
     m->status = s;
     v->kind_case = BAILEY__V1__OBJECT__KIND_WORKLOAD;
     v->workload = m;
@@ -100,18 +106,13 @@ static Bailey__V1__Object *view_node(const struct state *st, const struct node *
 
 Bailey__V1__Object *view_object(const struct state *st, const struct object *o, struct arena *a)
 {
-    Bailey__V1__Object *v;
-
     if (o->kind == OBJECT_WORKLOAD)
-        return view_workload((const struct workload *)o, a);
+        return view_workload(st, (const struct workload *)o, a);
     if (o->kind == OBJECT_NODE)
         return view_node(st, (const struct node *)o, a);
-    v = view_new(a);
-    if (v == NULL)
-        return NULL;
-    v->kind_case = BAILEY__V1__OBJECT__KIND_KEEP;
-    v->keep = ((const struct keep *)o)->msg;
-    return v;
+    if (o->kind == OBJECT_KEEP)
+        return view_keep((const struct keep *)o, a);
+    return view_trust(st, (const struct trust_object *)o, a);
 }
 
 Bailey__V1__Object *view_event(const Bailey__V1__Event *ev, struct arena *a)

@@ -8,4 +8,16 @@
 Bailey__V1__Object *view_object(const struct state *st, const struct object *o, struct arena *a);
 Bailey__V1__Object *view_event(const Bailey__V1__Event *ev, struct arena *a);
 
+/* The parts that policies are about; view_policy.c. */
+struct trust_object;
+Bailey__V1__Object *view_trust(const struct state *st, const struct trust_object *t,
+                               struct arena *a);
+Bailey__V1__Object *view_keep(const struct keep *k, struct arena *a);
+/* Exceptions that hold now for the workload, or all of them for NULL; a line each. False: no
+ * memory. */
+NODISCARD bool view_exceptions(const struct state *st, const struct workload *w, struct arena *a,
+                               char ***out, size_t *n);
+/* Floors that do not hold yet and that will refuse platforms where its keeps are. */
+NODISCARD bool view_warnings(const struct workload *w, struct arena *a, char ***out, size_t *n);
+
 #endif
