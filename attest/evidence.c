@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "attest/cca_check.h"
 #include "attest/dcap_check.h"
 #include "attest/nitro_check.h"
 #include "attest/snp_check.h"
@@ -14,6 +15,7 @@ static const struct format {
     bool (*check)(const struct evidence_input *, const struct evidence_options *, struct facts *,
                   struct err *);
 } formats[] = {
+    {"cca", cca_sniff, cca_check},
     {"nitro", nitro_sniff, nitro_check}, /* before the one that sniffs by length */
     {"tdx", tdx_sniff, dcap_check},
     {"sgx", sgx_sniff, dcap_check},

@@ -62,6 +62,9 @@ struct evidence_options {
     bool allow_debug; /* looking, not trusting: a finding instead of a refusal (offline) */
     bool lenient;     /* accept revocation lists and collateral past their date, with a finding, and
                          zero bytes after a quote */
+    bool trust_files; /* files that are trust anchors by their kind (a CCA platform's CPAK) are the
+                         caller's own (offline); false: they came with the evidence, and count only
+                         when `anchors` has them */
     bool signatures_only;           /* leave out what needs collateral: its facts stay unknown */
     uint32_t tcb_evaluation_floor;  /* lowest tcbEvaluationDataNumber of Intel's to go by; 0: any */
     struct evidence_cache *cache;   /* what earlier verifications found; NULL: none. Borrowed */

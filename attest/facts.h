@@ -13,12 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FACT_WORD 28       /* a vocabulary word with its NUL: "sapphire-rapids" */
-#define FACT_CANDIDATES 6  /* most candidates of one fact */
-#define FACT_ADVISORIES 48 /* Intel's oldest levels name 24 */
-#define FACT_TCB_PARTS 40  /* SNP 5; TDX 16 + 16 + pcesvn + qe + module */
-#define FACT_ID 64         /* longest platform identity, bytes */
-#define FACT_SOURCE 40     /* "REPORT.CPUID_FAM_ID", "PCK.FMSPC" */
+#define FACT_WORD 28        /* a vocabulary word with its NUL: "sapphire-rapids" */
+#define FACT_CANDIDATES 6   /* most candidates of one fact */
+#define FACT_ADVISORIES 48  /* Intel's oldest levels name 24 */
+#define FACT_TCB_PARTS 40   /* SNP 5; TDX 16 + 16 + pcesvn + qe + module */
+#define FACT_MEASUREMENT 64 /* longest measurement: SHA-512 */
+#define FACT_ID 64          /* longest platform identity, bytes */
+#define FACT_SOURCE 40      /* "REPORT.CPUID_FAM_ID", "PCK.FMSPC" */
 
 enum assurance { ASSURANCE_UNKNOWN = 0, ASSURANCE_HARDWARE, ASSURANCE_SIMULATED };
 
@@ -78,7 +79,7 @@ struct facts {
     unsigned platform_id_n;
     char platform_id_source[FACT_SOURCE];
     uint32_t findings_true, findings_known; /* bit (1u << enum finding) */
-    uint8_t measurement[48];                /* of the attested guest */
+    uint8_t measurement[FACT_MEASUREMENT];  /* of the attested guest */
     unsigned measurement_n;
 };
 
