@@ -9,6 +9,7 @@ const struct sim_kind *const sim_kinds[] = {
     &sim_tdx_kind,
     &sim_sgx_kind,
     &sim_nitro_kind,
+    &sim_cca_kind,
 };
 const unsigned sim_kinds_n = sizeof sim_kinds / sizeof sim_kinds[0];
 

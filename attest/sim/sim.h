@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "attest/sim/sim_cca.h"
 #include "attest/sim/sim_dcap.h"
 #include "attest/sim/sim_nitro.h"
 #include "attest/sim/sim_snp.h"
@@ -28,6 +29,7 @@ struct sim_platform {
         struct sim_snp snp;
         struct sim_dcap dcap; /* TDX and SGX */
         struct sim_nitro nitro;
+        struct sim_cca cca;
     };
 };
 

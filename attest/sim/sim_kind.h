@@ -50,6 +50,6 @@ NODISCARD bool sim_switch(const char *key, const char *value, bool *out, struct 
 /* Exactly three numbers of at most 255 with dots. */
 NODISCARD bool sim_dotted(const char *key, const char *value, uint8_t part[3], struct err *e);
 
-extern const struct sim_kind sim_snp_kind, sim_tdx_kind, sim_sgx_kind, sim_nitro_kind;
+extern const struct sim_kind sim_snp_kind, sim_tdx_kind, sim_sgx_kind, sim_nitro_kind, sim_cca_kind;
 
 #endif
