@@ -59,9 +59,9 @@ struct evacuate_move {
 struct evacuate_stuck {
     uint64_t keep, workload;
     uint32_t from;
-    enum obstacle obstacle;      /* what most nodes outside the set lack or refuse */
-    const char *rule;            /* the rule that refuses most nodes: "spec.trust.refuse[0]"; "" */
-    const struct placing *tally; /* nodes by the first thing in their way; shared */
+    enum obstacle obstacle; /* what most nodes outside the set lack or refuse */
+    const char *rule;       /* of those that rules keep away most: "spec.trust.refuse[0]"; "" */
+    const struct placing *tally; /* all nodes by the first thing in their way; shared */
 };
 
 /* What is left of a class that is outside the set, or partly so. */
@@ -89,9 +89,10 @@ struct evacuate_plan {
     size_t dark_n;
     const struct evacuate_class *classes; /* by handle; those without nodes are left out */
     size_t classes_n;
-    /* 32 hexadecimal digits over what leaves, what becomes of it (moved in which wave, or stuck for
-     * which obstacle) and who is left dark, by names and ids; handles and goals do not count, for
-     * a goal is chosen anew when the move is made. "" when not wanted. */
+    /* 32 hexadecimal digits over what leaves (names of nodes, and of workloads where the demand has
+     * one) and what becomes of it: moved, or stuck for which obstacle. Neither handles nor ids
+     * count, so that it outlives a restart; nor do goals, for a goal is chosen anew when the move
+     * is made. "" when not wanted. */
     char digest[33];
 };
 

@@ -367,6 +367,11 @@ void fleet_node_eligible(struct fleet *f, uint32_t node, bool eligible)
     set_flag(f, node, NODE_ELIGIBLE, eligible);
 }
 
+void node_gone(struct fleet *f, uint32_t node, bool gone)
+{
+    set_flag(f, node, NODE_GONE, gone);
+}
+
 void fleet_node_verified(struct fleet *f, uint32_t node, int64_t verified_at_ms)
 {
     fleet_node(f, node)->verified_at_ms =

@@ -12,7 +12,12 @@
 #include "scheduler/pages.h"
 #include "scheduler/rules.h"
 
-enum node_flag { NODE_CONNECTED = 1, NODE_CORDONED = 2, NODE_ELIGIBLE = 4 };
+enum node_flag {
+    NODE_CONNECTED = 1,
+    NODE_CORDONED = 2,
+    NODE_ELIGIBLE = 4,
+    NODE_GONE = 8 /* while an evacuation is planned: in its set */
+};
 #define NODE_USABLE (NODE_CONNECTED | NODE_ELIGIBLE) /* and no other flag */
 
 /* One combination of labels, shared by the nodes that have it. */
@@ -175,6 +180,8 @@ NODISCARD bool fleet_index_label(struct fleet *f, const char *key, struct err *e
 bool node_enter(struct fleet *f, uint32_t node);
 void node_leave(struct fleet *f, uint32_t node);
 void node_refresh(struct fleet *f, uint32_t node); /* its room in the index, after a change */
+
+void node_gone(struct fleet *f, uint32_t node, bool gone);
 
 /* keep.c */
 void keeps_recount(struct fleet *f, uint32_t node); /* after its class counts in another unit */

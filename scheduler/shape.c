@@ -10,6 +10,7 @@
 
 struct shapes {
     struct map by_key;
+    uint64_t births;
     struct buf key; /* of the demand at hand; kept for its memory */
 };
 
@@ -374,6 +375,7 @@ static struct shape *shape_make(struct fleet *f, const struct demand *d, const s
         return NULL;
     memcpy(s->key, key->p, key->n);
     s->revision = f->cells.revision;
+    s->born = ++f->shapes->births;
     s->usable_revision = f->usable_revision - 1; /* not counted yet */
     if (!map_put(&f->shapes->by_key, (struct bytes){s->key, s->key_n}, s))
         return NULL;
@@ -408,7 +410,7 @@ static size_t missing_keys(const struct fleet *f, const struct demand *d)
     return n;
 }
 
-static bool register_keys(struct fleet *f, const struct demand *d, struct err *e)
+bool shape_prepare(struct fleet *f, const struct demand *d, struct err *e)
 {
     size_t missing = missing_keys(f, d);
 
@@ -453,7 +455,7 @@ struct shape *shape_get(struct fleet *f, const struct demand *d, struct err *e)
         (void)map_remove(&f->shapes->by_key, buf_bytes(key));
         shape_free(s);
     }
-    if (!register_keys(f, d, e))
+    if (!shape_prepare(f, d, e))
         return NULL;
     s = shape_make(f, d, key);
     if (s == NULL)

@@ -24,6 +24,7 @@ struct group {
 struct shape {
     uint8_t *key;
     size_t key_n;
+    uint64_t born;                    /* no two shapes of a fleet have the same */
     uint64_t revision;                /* of the cells that it was made from */
     uint64_t usable_revision, usable; /* nodes that may count for a spread over nodes */
     VEC(uint32_t) cells;
@@ -44,6 +45,10 @@ struct shape {
 /* The demand's shape; owned by the fleet until the next call. It registers labels and platforms
  * that the demand speaks of, hence the fleet may change. NULL: *e is set. */
 struct shape *shape_get(struct fleet *f, const struct demand *d, struct err *e);
+
+/* Only registers what the demand speaks of: nodes may change their order in the index, on which the
+ * choice among equally good nodes depends. */
+NODISCARD bool shape_prepare(struct fleet *f, const struct demand *d, struct err *e);
 
 /* Sum of usable nodes in its cells. */
 uint64_t shape_usable(const struct fleet *f, struct shape *s);

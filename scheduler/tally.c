@@ -67,6 +67,8 @@ enum obstacle node_obstacle(const struct node *n, const struct demand *d, int64_
     const struct amount *c = &n->capacity, *u = &n->used;
     struct amount need;
 
+    if ((n->flags & NODE_GONE) != 0)
+        return OBSTACLE_REVOKED;
     if ((n->flags & NODE_ELIGIBLE) == 0)
         return OBSTACLE_INELIGIBLE;
     if ((n->flags & NODE_CONNECTED) == 0)

@@ -41,6 +41,12 @@ uint32_t u64_map_get(const struct u64_map *m, uint64_t key)
     return m->cap == 0 ? EMPTY : m->v[find(m, key)].value;
 }
 
+void u64_map_prefetch(const struct u64_map *m, uint64_t key)
+{
+    if (m->cap > 0)
+        __builtin_prefetch(&m->v[home(m, key)]);
+}
+
 static bool grow(struct u64_map *m)
 {
     struct u64_map bigger = {.cap = m->cap == 0 ? 16 : m->cap * 2, .n = m->n, .seed = m->seed};

@@ -20,8 +20,9 @@ struct u64_map {
 };
 
 void u64_map_fini(struct u64_map *m);
-uint32_t u64_map_get(const struct u64_map *m, uint64_t key); /* UINT32_MAX: absent */
-bool u64_map_reserve(struct u64_map *m);                     /* room for one more, or false */
+uint32_t u64_map_get(const struct u64_map *m, uint64_t key);  /* UINT32_MAX: absent */
+void u64_map_prefetch(const struct u64_map *m, uint64_t key); /* of a get() soon to come */
+bool u64_map_reserve(struct u64_map *m);                      /* room for one more, or false */
 bool u64_map_put(struct u64_map *m, uint64_t key, uint32_t value);
 void u64_map_remove(struct u64_map *m, uint64_t key);
 

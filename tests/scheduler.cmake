@@ -6,3 +6,13 @@ bailey_bench(scheduler ${PROJECT_SOURCE_DIR}/tests/bench/scheduler.c LINK schedu
 add_test(NAME bench/scheduler COMMAND bench_scheduler --quick --json)
 set_tests_properties(bench/scheduler PROPERTIES LABELS bench TIMEOUT 120)
 bailey_unit(test_sched_cell LINK scheduler)
+bailey_unit(test_sched_evacuate LINK scheduler)
+
+# Properties over random cases; the seed is in the output. Nightly: --cases 10000000 and more.
+add_executable(prop_selectors ${PROJECT_SOURCE_DIR}/tests/prop/selectors.c)
+set_target_properties(prop_selectors PROPERTIES OUTPUT_NAME selectors
+  RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/prop)
+target_include_directories(prop_selectors PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(prop_selectors PRIVATE house_flags house_warnings scheduler)
+add_test(NAME prop/selectors COMMAND prop_selectors --cases 300000)
+set_tests_properties(prop/selectors PROPERTIES LABELS unit TIMEOUT 120)
