@@ -20,6 +20,9 @@ void api_list(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_why(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_status(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_create_token(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+void api_import_collateral(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+void api_list_collateral(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+void api_collateral_urls(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_stat_artifact(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_forecast(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 extern const struct rpc_stream api_watch, api_events, api_logs, api_put_artifact,

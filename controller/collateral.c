@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "controller/txn.h"
-#include "proto/unpack.h"
 
 struct piece {
     Bailey__V1__Collateral *msg; /* owned; its key is the map's */
@@ -17,9 +16,15 @@ struct piece {
     enum { SAID_NOTHING, SAID_SOON, SAID_EXPIRED } said; /* which event was made */
 };
 
+struct noted {
+    char node[64];
+    struct collateral_needs needs;
+};
+
 struct collateral {
-    uv_rwlock_t lock; /* of all below: the loop thread writes, workers read */
+    uv_rwlock_t lock; /* of the two below: the loop thread writes, workers read */
     struct map by_key, by_hash;
+    struct map noted; /* of struct noted, by node; the loop thread's */
 };
 
 struct collateral *collateral_new(void)
@@ -34,6 +39,7 @@ struct collateral *collateral_new(void)
     /* keys and hashes stand for what vendors signed: nobody else chooses them */
     map_init(&c->by_key, seed);
     map_init(&c->by_hash, seed);
+    map_init(&c->noted, seed);
     return c;
 }
 
@@ -46,9 +52,13 @@ static void piece_free(struct piece *p)
 void collateral_free(struct collateral *c)
 {
     struct piece *p;
+    struct noted *n;
 
     if (c == NULL)
         return;
+    for (size_t i = 0; (n = map_next(&c->noted, &i)) != NULL;)
+        free(n);
+    map_fini(&c->noted);
     for (size_t i = 0; (p = map_next(&c->by_key, &i)) != NULL;)
         piece_free(p);
     map_fini(&c->by_key);
@@ -88,12 +98,14 @@ static int64_t seconds(const char *text)
 static bool load_piece(void *data, struct bytes key, struct bytes value, struct err *e)
 {
     struct state *st = data;
-    ProtobufCMessage *m = record_read(&bailey__v1__collateral__descriptor, key, value, e);
+    ProtobufCMessage *m =
+        protobuf_c_message_unpack(&bailey__v1__collateral__descriptor, NULL, value.n, value.p);
     struct piece *p = m == NULL ? NULL : calloc(1, sizeof *p);
 
     if (p == NULL) {
         message_free(m);
-        return m != NULL && err_set(e, ERR_NOMEM, "state.memory", "no memory");
+        return err_set(e, ERR_INPUT, "store.record", "record %.*s cannot be read", (int)key.n,
+                       (const char *)key.p);
     }
     p->msg = (Bailey__V1__Collateral *)m;
     p->what = (struct endorsement){.number = p->msg->number,
@@ -124,7 +136,8 @@ const char *collateral_outcome_name(enum collateral_outcome o)
 static const char *vendor_of(const char *key)
 {
     const char *simulated = "simulated/";
-    const char *at = strncmp(key, simulated, strlen(simulated)) == 0 ? key + strlen(simulated) : key;
+    const char *at =
+        strncmp(key, simulated, strlen(simulated)) == 0 ? key + strlen(simulated) : key;
 
     return strncmp(at, "amd/", 4) == 0     ? "amd"
            : strncmp(at, "intel/", 6) == 0 ? "intel"
@@ -233,10 +246,10 @@ bool collateral_copy(struct collateral *c, const char *key, struct buf *out,
 
 const char *collateral_freshness(int64_t until_s, int64_t now_s)
 {
-    return until_s == 0                            ? "fresh"
-           : until_s < now_s                       ? "expired"
-           : until_s - now_s < COLLATERAL_SOON_S   ? "expires-soon"
-                                                   : "fresh";
+    return until_s == 0                          ? "fresh"
+           : until_s < now_s                     ? "expired"
+           : until_s - now_s < COLLATERAL_SOON_S ? "expires-soon"
+                                                 : "fresh";
 }
 
 static int by_key(const void *a, const void *b)
@@ -260,8 +273,8 @@ void collateral_each(struct state *st, collateral_each_fn *fn, void *data)
     for (size_t i = 0; i < all.n; i++) {
         Bailey__V1__Collateral m = *all.v[i]->msg;
 
-        m.freshness = borrowed(collateral_freshness(all.v[i]->what.until_s,
-                                                    state_wall_ms(st) / 1000));
+        m.freshness =
+            borrowed(collateral_freshness(all.v[i]->what.until_s, state_wall_ms(st) / 1000));
         if (!fn(data, &m))
             break;
     }
@@ -292,4 +305,37 @@ void collateral_watch(struct state *st, uint32_t *expired, uint32_t *expiring)
                       "%s is to be renewed by %s", p->msg->key, p->msg->next_update);
         }
     }
+}
+
+void collateral_note(struct state *st, const char *node, const struct collateral_needs *needs)
+{
+    struct collateral *c = st->collateral;
+    struct noted *n = map_get(&c->noted, bytes_str(node));
+
+    if (n == NULL) {
+        n = calloc(1, sizeof *n);
+        if (n == NULL)
+            return; /* only a convenience is lost */
+        str_copy(n->node, sizeof n->node, node);
+        if (!map_put(&c->noted, bytes_str(n->node), n)) {
+            free(n);
+            return;
+        }
+    }
+    n->needs = *needs;
+}
+
+void collateral_noted(struct state *st, collateral_noted_fn *fn, void *data)
+{
+    struct noted *n;
+
+    for (size_t i = 0; (n = map_next(&st->collateral->noted, &i)) != NULL;)
+        fn(data, n->node, &n->needs);
+}
+
+const char *collateral_held(struct state *st, const char *key)
+{
+    const struct piece *p = map_get(&st->collateral->by_key, bytes_str(key));
+
+    return p == NULL ? "missing" : collateral_freshness(p->what.until_s, state_wall_ms(st) / 1000);
 }

@@ -18,6 +18,30 @@
 
 struct collateral;
 
+/* One thing that evidence needs, and where its vendor serves it. */
+#define COLLATERAL_NEEDS 6
+struct collateral_need {
+    char url[360], kind[24], key[ENDORSEMENT_KEY];
+};
+struct collateral_needs {
+    struct collateral_need need[COLLATERAL_NEEDS];
+    unsigned n;
+};
+
+/* Any thread: what this evidence needs, genuine or not (AMD KDS: guide 57230; Intel PCS API v4). */
+void collateral_needs(const struct evidence_input *in, const struct evidence_options *o,
+                      struct collateral_needs *out);
+
+/* Loop thread: remembers what a node's newest evidence needs, until the controller ends. */
+void collateral_note(struct state *st, const char *node, const struct collateral_needs *needs);
+
+/* Loop thread: calls fn for each node that was noted, in no order. */
+typedef void collateral_noted_fn(void *data, const char *node, const struct collateral_needs *n);
+void collateral_noted(struct state *st, collateral_noted_fn *fn, void *data);
+
+/* Loop thread: "missing", or the freshness of what is kept under the key. */
+const char *collateral_held(struct state *st, const char *key);
+
 struct collateral *collateral_new(void); /* NULL: no memory */
 void collateral_free(struct collateral *c);
 
@@ -40,12 +64,13 @@ bool collateral_has(struct collateral *c, struct bytes bytes);
 bool collateral_copy(struct collateral *c, const char *key, struct buf *out,
                      struct endorsement *what);
 
-/* Worker threads: gives evidence what it lacks, and replaces what the host brought where ours is not
- * older. Files in *in then point into *lent, which the caller ends after use. Trust anchors that
- * nobody signs (CPAKs) are never taken from a host. */
+/* Worker threads: gives evidence what it lacks, and replaces what the host brought where ours is
+ * not older. Files in *in then point into *lent, which the caller ends after use. Trust anchors
+ * that nobody signs (CPAKs) are never taken from a host. */
 struct collateral_lent {
     struct buf bytes[EVIDENCE_FILES];
     unsigned n;
+    bool trust_files; /* the CPAKs among the files are ours */
 };
 void collateral_supply(struct collateral *c, const struct evidence_options *o,
                        struct evidence_input *in, struct collateral_lent *lent);

@@ -185,6 +185,20 @@ static void verdict_later(struct session *s, const struct verify_result *r)
     txn_after(s->st, on_verdict_durable, v);
 }
 
+/* What the host brought and the vendor signed serves the next node as well. */
+static void keep_learned(struct session *s, const struct verify_result *r)
+{
+    enum collateral_outcome outcome;
+    struct err e = {0};
+    char source[160];
+
+    snprintf(source, sizeof source, "evidence of node %s", s->node->object.key);
+    for (unsigned i = 0; i < r->learned_n; i++)
+        if (!collateral_offer(s->st, &r->learned[i].proof, r->learned[i].bytes, source, &outcome,
+                              &e))
+            log_warn("collateral not kept", LOG_STR("key", r->learned[i].proof.key), LOG_ERR(&e));
+}
+
 static void record_good(struct session *s, const struct verify_result *r)
 {
     struct state *st = s->st;
@@ -212,6 +226,7 @@ static void record_good(struct session *s, const struct verify_result *r)
     if (news)
         event_add(st, &n->object, "normal", "node.attested", "controller", "%s",
                   facts_format(&r->facts, line, sizeof line));
+    keep_learned(s, r);
 }
 
 static void record_bad(struct session *s, const struct err *e)
@@ -234,6 +249,7 @@ static void on_verified(void *data, const struct verify_result *r)
     struct state *st = s->st;
 
     if (s->node != NULL && s->fsm.state == SESSION_VERIFYING) {
+        collateral_note(st, s->node->object.key, &r->needs);
         if (r->good)
             record_good(s, r);
         else
@@ -252,7 +268,8 @@ static void on_verified(void *data, const struct verify_result *r)
 
 static void begin_verify(struct session *s)
 {
-    struct verify_order o = {.evidence = s->evidence,
+    struct verify_order o = {.verifier = s->st->verifier,
+                             .evidence = s->evidence,
                              .nonce = BYTES_OF(s->fsm.nonce),
                              .node = bytes_str(s->node->object.key),
                              .boot_id = bytes_str(s->boot_id),

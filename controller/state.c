@@ -1,3 +1,5 @@
+#include "controller/collateral.h"
+#include "controller/verify.h"
 #include "controller/state.h"
 
 #include <stdio.h>
@@ -78,7 +80,9 @@ bool state_init(struct state *st, uv_loop_t *loop, struct store *store, const st
     map_init(&st->exceptions, seed);
     st->fleet = fleet_new(seed);
     st->cluster = malloc(sizeof *st->cluster);
-    if (st->fleet == NULL || st->cluster == NULL)
+    st->collateral = collateral_new();
+    st->verifier = st->collateral == NULL ? NULL : verifier_new(st->collateral);
+    if (st->fleet == NULL || st->cluster == NULL || st->verifier == NULL)
         return err_set(e, ERR_NOMEM, "state.memory", "no memory");
     bailey__v1__cluster_record__init(st->cluster);
     st->started_wall_ms = state_wall_ms(st);
@@ -305,7 +309,7 @@ bool state_load(struct state *st, struct err *e)
             !store_each(st->store, bytes_str(kinds[i].prefix), kinds[i].load, st, e))
             return false;
     st->committed = st->cluster->revision;
-    return true;
+    return collateral_load(st, e);
 }
 
 void state_fini(struct state *st)
@@ -339,5 +343,7 @@ void state_fini(struct state *st)
     map_fini(&st->advisories);
     map_fini(&st->exceptions);
     fleet_free(st->fleet);
+    verifier_free(st->verifier);
+    collateral_free(st->collateral);
     message_free(&st->cluster->base);
 }

@@ -109,6 +109,10 @@ struct options { /* as given on the command line */
 struct txn;
 struct watcher;
 struct ca;
+struct collateral;
+struct verifier;
+struct collateral;
+struct verifier;
 struct effective;
 
 struct state {
@@ -117,6 +121,8 @@ struct state {
     const struct clock *clock;
     struct options options;
     struct ca *ca;
+    struct collateral *collateral; /* what vendors signed */
+    struct verifier *verifier;
     const char *data_dir;
     Bailey__V1__ClusterRecord *cluster;
     int64_t started_wall_ms, started_ms; /* wall, boottime */

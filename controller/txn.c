@@ -348,7 +348,7 @@ static void event_drop_oldest(struct state *st)
 void event_add(struct state *st, const struct object *about, const char *type, const char *reason,
                const char *actor, const char *fmt, ...)
 {
-    const Bailey__V1__Metadata *m = object_meta(about);
+    const Bailey__V1__Metadata *m = about == NULL ? NULL : object_meta(about);
     Bailey__V1__Event ev = BAILEY__V1__EVENT__INIT;
     Bailey__V1__Metadata meta = BAILEY__V1__METADATA__INIT;
     char name[32], at[TIME_TEXT], uid[UUID_TEXT], key[64], message[512];
@@ -364,15 +364,15 @@ void event_add(struct state *st, const struct object *about, const char *type, c
     snprintf(name, sizeof name, "%llu", (unsigned long long)++st->cluster->event_sequence);
     rand_uuid(uid);
     meta.name = name;
-    meta.namespace_ = m->namespace_;
+    meta.namespace_ = m == NULL ? meta.namespace_ : m->namespace_;
     meta.uid = uid;
     meta.revision = b->revision;
     meta.created_at = ev.at = (char *)(uintptr_t)time_format(state_wall_ms(st) / 1000, at);
     ev.metadata = &meta;
     ev.api_version = (char *)(uintptr_t) "bailey/v1";
     ev.kind = (char *)(uintptr_t) "Event";
-    ev.object_kind = (char *)(uintptr_t)kind_of(about->kind)->name;
-    ev.object_name = m->name;
+    ev.object_kind = (char *)(uintptr_t)(about == NULL ? "Cluster" : kind_of(about->kind)->name);
+    ev.object_name = m == NULL ? ev.object_name : m->name;
     ev.reason = (char *)(uintptr_t)reason;
     ev.message = message;
     ev.type = (char *)(uintptr_t)type;

@@ -36,7 +36,7 @@ bool txn_idle(const struct state *st); /* nothing open, nothing under way */
 /* True when the object's last change is durable: only then may others hear of it. */
 bool txn_settled(const struct state *st, const struct object *o);
 
-/* Makes an event; type "normal" or "warning". */
+/* Makes an event; type "normal" or "warning". about NULL: of the cluster as a whole. */
 void event_add(struct state *st, const struct object *about, const char *type, const char *reason,
                const char *actor, const char *fmt, ...) PRINTFLIKE(6, 7);
 
