@@ -55,6 +55,16 @@ static void tdx_read(struct rd *rd, struct tdx_body *b)
     }
 }
 
+/* All of it read, and nothing after it; `field` is what is too long. */
+static bool end_check(const struct rd *rd, const char *field, struct err *e)
+{
+    if (rd_end(rd, e))
+        return true;
+    if (rd->field == NULL)
+        err_field(e, "%s", field), err_found(e, "%zu bytes too many", rd->rest.n);
+    return false;
+}
+
 static bool number_bad(struct err *e, const char *reason, const char *field, uint32_t got,
                        const char *expected)
 {
@@ -143,7 +153,7 @@ static bool qe_read(struct rd *rd, struct dcap_quote *q, struct err *e)
     q->qe_auth = rd_take(rd, rd_le16(rd, "QE_AUTH_SIZE"), "QE_AUTH_DATA");
     q->certification = rd_le16(rd, "CERTIFICATION_TYPE");
     q->certification_data = rd_take(rd, rd_le32(rd, "CERTIFICATION_SIZE"), "CERTIFICATION_DATA");
-    if (!rd_end(rd, e))
+    if (!end_check(rd, "CERTIFICATION_DATA", e))
         return false;
     if (q->certification < DCAP_PPID_CLEAR || q->certification > DCAP_PCK_CHAIN)
         return number_bad(e, "dcap.certification-type", "CERTIFICATION_TYPE", q->certification,
@@ -162,7 +172,7 @@ static bool outer_read(struct rd *rd, struct dcap_quote *q, struct err *e)
     struct bytes inner = rd_take(rd, rd_le32(rd, "OUTER_SIZE"), "OUTER_DATA");
     struct rd inside;
 
-    if (!rd_end(rd, e))
+    if (!end_check(rd, "OUTER_DATA", e))
         return false;
     if (type != DCAP_QE_REPORT)
         return number_bad(e, "dcap.certification-type", "OUTER_TYPE", type,
@@ -196,7 +206,7 @@ bool dcap_quote_parse(struct bytes in, bool lenient, struct dcap_quote *out, str
     signature = rd_take(&rd, rd_le32(&rd, "SIGNATURE_SIZE"), "SIGNATURE_DATA");
     if (lenient && rd_ok(&rd, NULL) && bytes_zero(rd.rest))
         rd.rest.n = 0;
-    if (!rd_end(&rd, e))
+    if (!end_check(&rd, "QUOTE", e))
         return false;
     data = rd_init(signature);
     signature_read(&data, &q);

@@ -40,8 +40,10 @@ unsigned vectors_each(const char *kind, void (*each)(const struct vector_row *))
 
         if (line[0] == '#')
             continue;
-        if (sscanf(line, "%159[^\t]\t%31[^\t]\t%23[^\t]\t%47[^\t]\t%31[^\t]\t%31[^\t]", r.path,
-                   r.kind, r.expect, r.status, r.generation, r.verify_at) != 6)
+        if (sscanf(line,
+                   "%159[^\t]\t%31[^\t]\t%23[^\t]\t%47[^\t]\t%31[^\t]\t%31[^\t]\t%*[^\t]\t"
+                   "%511[^\n]",
+                   r.path, r.kind, r.expect, r.status, r.generation, r.verify_at, r.verdict) != 7)
             fail_msg("a row that cannot be read: %s", line); /* never left out in silence */
         if (strcmp(r.kind, kind) != 0)
             continue;

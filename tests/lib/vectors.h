@@ -11,6 +11,7 @@
 
 struct vector_row {
     char path[160], kind[32], expect[24], status[48], generation[32], verify_at[32];
+    char verdict[512]; /* in words: "platform=UpToDate; tdxmodule=TDX_01/4:UpToDate; qe=..." */
 };
 
 /* False where there are none; says so. */

@@ -2,9 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "attest/dcap_chain.h"
 #include "attest/dcap_collateral.h"
 #include "attest/dcap_quote.h"
 #include "attest/evidence.h"
+#include "base/buf.h"
 #include "tests/lib/quotes.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/vectors.h"
@@ -13,6 +15,7 @@
 #define ARENA_MAX (4u << 20)
 
 static unsigned cases, statuses;
+static char signing_chain[8192], signing_at[32];
 
 static bool verify(const struct evidence_input *in, const struct evidence_options *o,
                    struct facts *f, struct err *e)
@@ -75,8 +78,45 @@ static void quote_check(const struct vector_row *r)
     assert_true(e.reason[0] != '\0' && e.field[0] != '\0');
 }
 
-/* The advisories that the row names: all of them, and no others but those of the TDX module and
- * the quoting enclave. */
+static bool named(const struct facts *f, const char *advisory, size_t n)
+{
+    for (unsigned i = 0; i < f->advisories_n; i++)
+        if (strlen(f->advisory[i]) == n && memcmp(f->advisory[i], advisory, n) == 0)
+            return true;
+    return false;
+}
+
+/* "platform=OutOfDate[INTEL-SA-00960,...]; tdxmodule=TDX_01/2:OutOfDate; qe=UpToDate(isvsvn 5)":
+ * every advisory of the platform's level is among the facts, and no other but those of a module or
+ * enclave that is out of date; the module's and the enclave's versions are as the row says. */
+static void verdict_check(const struct vector_row *r, const struct facts *f)
+{
+    const char *module = strstr(r->verdict, "tdxmodule=TDX_"), *qe = strstr(r->verdict, "(isvsvn "),
+               *p = strchr(r->verdict, '[');
+    unsigned n = 0, version[2];
+
+    while (p != NULL && *p != ']') {
+        size_t size = strcspn(p + 1, ",]");
+
+        if (!named(f, p + 1, size))
+            fail_msg("%s: advisory missing: %.*s", r->path, (int)size, p + 1);
+        n++;
+        p += 1 + size;
+    }
+    if (strstr(r->verdict, "qe=UpToDate") != NULL && strstr(r->verdict, ":OutOfDate") == NULL)
+        assert_int_equal(f->advisories_n, n);
+    assert_true(f->advisories_n >= n);
+    assert_true(qe != NULL);
+    for (unsigned i = 0; i < f->tcb_n; i++)
+        if (strcmp(f->tcb[i].name, "qe") == 0)
+            assert_int_equal(f->tcb[i].value, strtoul(qe + 8, NULL, 10));
+    if (module == NULL)
+        return;
+    assert_int_equal(sscanf(module + 14, "%2x/%u", &version[0], &version[1]), 2);
+    assert_int_equal(f->firmware.part[0], version[0]);
+    assert_int_equal(f->firmware.part[1], version[1]);
+}
+
 static void status_check(const struct vector_row *r, const struct facts *f)
 {
     if (strcmp(f->tcb_status, r->status) != 0)
@@ -109,6 +149,7 @@ static void collateral_check(const struct vector_row *r)
         fail_msg("%s: %s: %s", r->path, e.reason, e.msg);
     facts_check(r, &f);
     status_check(r, &f);
+    verdict_check(r, &f);
     /* The vectors' list of the Processor CA is that of Intel's test authority of the same name. */
     listed = quotes_file(&in, "pck_crl.der") != NULL && strcmp(r->generation, "coffee-lake") != 0 &&
              strcmp(r->generation, "rocket-lake") != 0;
@@ -135,9 +176,127 @@ static void vectors_get_their_verdicts(void **state)
     assert_true(n[0] >= 18 && n[1] >= 33 && n[2] >= 22 && n[3] >= 33);
 }
 
+static void collateral_alone_check(const struct vector_row *r)
+{
+    bool identity = strstr(r->path, "qe_identity") != NULL;
+    const char *name = identity ? "qe_identity.json" : "tcb_info.json";
+    const char *key = identity ? "enclaveIdentity" : "tcbInfo";
+    struct evidence_options o = {
+        .now_s = NOW, .anchors = anchors_builtin, .anchors_n = anchors_builtin_n, .lenient = true};
+    AUTO_DCAP_CHAIN struct dcap_chain chain = {0};
+    AUTO_ARENA struct arena a;
+    struct dcap_tcb_info t;
+    struct dcap_identity i;
+    struct bytes text, inner;
+    uint8_t signature[64];
+    struct err e = {0};
+    bool whole;
+
+    arena_init(&a, ARENA_MAX);
+    assert_string_equal(r->expect, "refused");
+    text = vector_file(&a, r->path, name);
+    assert_true(text.n > 0);
+    whole = dcap_document_cut(text, key, name, &inner, signature, &e); /* two have no signature */
+    if (!dcap_chain_signing(bytes_str(signing_chain), "tcb_signing_chain.pem", NULL, &o, &chain,
+                            &e))
+        fail_msg("%s", e.msg);
+    if (identity)
+        assert_false(dcap_identity_open(text, DCAP_TEE_SGX, chain.leaf, &o, name, &i, &e));
+    else
+        assert_false(dcap_tcb_info_open(text, DCAP_TEE_SGX, chain.leaf, &o, name, &t, &e));
+    assert_string_equal(e.reason,
+                        whole ? "dcap.collateral-signature" : "dcap.collateral-malformed");
+    cases++;
+}
+
+/* The newest signing chain of the vectors: valid at NOW. */
+static void chain_keep(const struct vector_row *r)
+{
+    AUTO_ARENA struct arena a;
+    struct evidence_input in;
+
+    arena_init(&a, ARENA_MAX);
+    if (strcmp(r->verify_at, signing_at) <= 0)
+        return;
+    quotes_input(&a, r, &in);
+    snprintf(signing_at, sizeof signing_at, "%s", r->verify_at);
+    snprintf(signing_chain, sizeof signing_chain, "%.*s",
+             (int)quotes_file(&in, "tcb_signing_chain.pem")->bytes.n,
+             (const char *)quotes_file(&in, "tcb_signing_chain.pem")->bytes.p);
+}
+
+static void unsigned_collateral_is_refused(void **state)
+{
+    unsigned n;
+
+    (void)state;
+    if (!vectors_here())
+        skip();
+    vectors_each("tdx-quote+collateral", chain_keep);
+    n = vectors_each("intel-collateral", collateral_alone_check);
+    print_message("%u documents that Intel did not sign are refused\n", n);
+    assert_true(n >= 6);
+}
+
+/* Intel's own test authorities: sound under their own root, and under no other. */
+static void test_root_check(const struct vector_row *r)
+{
+    static const char *const names[][2] = {{"rootCaCrl.der", "root_ca_crl.der"},
+                                           {"intermediateCaCrl.der", "pck_crl.der"},
+                                           {"tcbInfo.json", "tcb_info.json"},
+                                           {"qeIdentity.json", "qe_identity.json"},
+                                           {"tcbSignChain.pem", "tcb_signing_chain.pem"}};
+    static const struct anchor own = {"test root",
+                                      "intel",
+                                      "sgx-root",
+                                      {0x6a, 0x3b, 0x29, 0xfc, 0x4a, 0xe6, 0xef, 0x0e,
+                                       0x0a, 0x92, 0x41, 0xdc, 0x63, 0xae, 0xb2, 0xa3,
+                                       0x61, 0xb1, 0x5a, 0xf9, 0x7a, 0x63, 0x48, 0x03,
+                                       0xdc, 0xda, 0x3d, 0x73, 0x58, 0xa3, 0xe3, 0x8a},
+                                      false};
+    struct evidence_options o = {.now_s = vector_time(r, NOW), .allow_debug = true};
+    AUTO_ARENA struct arena a;
+    struct evidence_input in = {.files_n = 0};
+    AUTO_BUF struct buf chain = {0};
+    struct bytes leaf, rest;
+    struct facts f = {0};
+    struct err e = {0};
+
+    if (strcmp(r->path, "sgx/intel-qvl-sample-test-root") != 0)
+        return;
+    arena_init(&a, ARENA_MAX);
+    in.evidence = vector_file(&a, r->path, "quote.bin");
+    for (size_t i = 0; i < COUNT(names); i++)
+        in.files[in.files_n++] =
+            (struct evidence_file){names[i][1], vector_file(&a, r->path, names[i][0])};
+    leaf = vector_file(&a, r->path, "pckCert.pem");
+    rest = vector_file(&a, r->path, "pckSignChain.pem");
+    buf_put(&chain, leaf.p, leaf.n);
+    buf_put(&chain, rest.p, rest.n);
+    in.files[in.files_n++] = (struct evidence_file){"pck_chain.pem", buf_bytes(&chain)};
+    assert_false(verify(&in, &o, &f, &e));
+    assert_string_equal(e.reason, "anchor.unknown");
+    o.anchors = &own;
+    o.anchors_n = 1;
+    /* the sample is made by hand: all but its enclave is sound, and no hardware ever reported one
+     * that was not initialized */
+    assert_false(verify(&in, &o, &f, &e));
+    assert_string_equal(e.reason, "sgx.not-initialized");
+}
+
+static void a_test_root_is_no_root(void **state)
+{
+    (void)state;
+    if (!vectors_here())
+        skip();
+    vectors_each("sgx-quote", test_root_check);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(unsigned_collateral_is_refused),
+        cmocka_unit_test(a_test_root_is_no_root),
         cmocka_unit_test(vectors_get_their_verdicts),
     };
 
