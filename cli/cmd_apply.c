@@ -24,6 +24,8 @@ static Bailey__V1__Metadata *metadata_of(Bailey__V1__Object *o)
 {
     if (o->kind_case == BAILEY__V1__OBJECT__KIND_WORKLOAD)
         return o->workload->metadata;
+    if (o->kind_case == BAILEY__V1__OBJECT__KIND_EXCEPTION)
+        return o->exception->metadata;
     return NULL;
 }
 
@@ -116,6 +118,33 @@ static bool put_artifacts(struct cli *c, struct applying *a)
     return true;
 }
 
+/* Where its keeps are, or could go, class by class. */
+static void show_places(struct cli *c, const Bailey__V1__Explanation *p)
+{
+    AUTO_BUF struct buf out = {0};
+
+    for (size_t i = 0; i < p->n_classes; i++) {
+        const Bailey__V1__ClassExplanation *k = p->classes[i];
+        uint32_t keeps = 0, eligible = 0;
+
+        for (size_t j = 0; j < k->n_nodes; j++) {
+            keeps += k->nodes[j]->keeps;
+            eligible += k->nodes[j]->eligible ? 1 : 0;
+        }
+        buf_printf(&out, "  %-48s %s, %u node%s", k->facts[0] == '\0' ? "nothing proven" : k->facts,
+                   k->admitted ? "admitted" : "refused", k->node_count,
+                   k->node_count == 1 ? "" : "s");
+        if (k->admitted)
+            buf_printf(&out, ", %u with room, %u keep%s there", eligible, keeps,
+                       keeps == 1 ? "" : "s");
+        for (size_t j = 0; !k->admitted && j < k->n_rules; j++)
+            if (k->rules[j]->decides)
+                buf_printf(&out, " by %s", k->rules[j]->rule);
+        buf_putc(&out, '\n');
+    }
+    output_put(&c->out, &out);
+}
+
 static void show_result(struct cli *c, const Bailey__V1__ApplyResult *r, unsigned i)
 {
     const Bailey__V1__Explanation *p = r->placement;
@@ -139,6 +168,10 @@ static void show_result(struct cli *c, const Bailey__V1__ApplyResult *r, unsigne
     output_put(&c->out, &line);
     if (p != NULL && p->pending > 0 && p->summary[0] != '\0')
         output_say(&c->out, "  %s", p->summary);
+    if (p != NULL && cli_given(c, OPT_DRY_RUN))
+        show_places(c, p);
+    for (size_t j = 0; j < r->n_effects; j++)
+        output_say(&c->out, "  %s", r->effects[j]);
 }
 
 static enum exit_code apply(struct cli *c, struct applying *a)

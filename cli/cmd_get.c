@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cli/client.h"
 #include "cli/rows.h"
+#include "cli/selector_flags.h"
 #include "config/print.h"
 
 #define LABELS 16
@@ -16,6 +17,11 @@ struct listing {
     unsigned shown; /* objects so far */
     bool titled;    /* the titles were written */
     bool synced;    /* watch: all existing ones came */
+};
+
+struct where {
+    Bailey__V1__Selector *selector; /* NULL: any node */
+    bool maybe;
 };
 
 struct labels {
@@ -89,7 +95,7 @@ static void flush(struct listing *l)
 /* Nodes have none; events of all unless one is named, for nodes have events too. */
 static const char *namespace_of(const struct listing *l)
 {
-    if (strcmp(l->kind, "Node") == 0)
+    if (!kind_namespaced(l->kind))
         return "";
     if (strcmp(l->kind, "Event") == 0)
         return cli_value(l->cli, OPT_NAMESPACE, "");
@@ -97,12 +103,13 @@ static const char *namespace_of(const struct listing *l)
 }
 
 /* All pages; JSON is one value, so the items go between the brackets of a list. */
-static bool list_all(struct listing *l, const struct labels *labels)
+static bool list_all(struct listing *l, const struct labels *labels, const struct where *where)
 {
     Bailey__V1__ListRequest req = BAILEY__V1__LIST_REQUEST__INIT;
     struct cli *c = l->cli;
     bool json = c->out.format == OUTPUT_JSON;
     ProtobufCMessage *reply;
+    unsigned unsure = 0;
 
     req.kind = text(l->kind);
     req.namespace_ = text(namespace_of(l));
@@ -111,6 +118,8 @@ static bool list_all(struct listing *l, const struct labels *labels)
     req.include_ended = cli_given(c, OPT_ALL);
     req.labels = (Bailey__V1__ListRequest__LabelsEntry **)(uintptr_t)labels->list;
     req.n_labels = labels->n;
+    req.where = where->selector;
+    req.maybe = where->maybe;
     do {
         const Bailey__V1__ListResponse *page;
 
@@ -126,12 +135,16 @@ static bool list_all(struct listing *l, const struct labels *labels)
             show(l, page->objects[i], "");
         }
         req.page_token = page->next_page_token;
+        unsure += page->unsure;
     } while (req.page_token[0] != '\0');
     if (json)
         output_printf(&c->out, "]\n}\n");
     flush(l);
     if (l->shown == 0 && !json)
-        output_say(&c->out, "no %ss", kind_lower(l->kind));
+        output_say(&c->out, "no %s", kind_plural(l->kind));
+    if (unsure > 0)
+        output_say(&c->out, "%u more may be meant, too: their evidence does not say (--maybe)",
+                   unsure);
     return true;
 }
 
@@ -159,7 +172,8 @@ static bool take_change(struct cli *c, const ProtobufCMessage *m, void *user)
     return true;
 }
 
-static bool watch(struct listing *l, const struct labels *labels, const char *name)
+static bool watch(struct listing *l, const struct labels *labels, const struct where *where,
+                  const char *name)
 {
     Bailey__V1__WatchRequest req = BAILEY__V1__WATCH_REQUEST__INIT;
     struct cli *c = l->cli;
@@ -172,6 +186,8 @@ static bool watch(struct listing *l, const struct labels *labels, const char *na
     req.workload = text(cli_value(c, OPT_WORKLOAD, ""));
     req.node = text(cli_value(c, OPT_NODE, ""));
     req.name = text(name);
+    req.where = where->selector;
+    req.maybe = where->maybe;
     req.include_ended = cli_given(c, OPT_ALL);
     req.labels = (Bailey__V1__WatchRequest__LabelsEntry **)(uintptr_t)labels->watch_list;
     req.n_labels = labels->n;
@@ -184,7 +200,7 @@ static bool get_one(struct listing *l, const char *name)
     ProtobufCMessage *reply;
 
     req.kind = text(l->kind);
-    if (strcmp(l->kind, "Node") != 0)
+    if (kind_namespaced(l->kind))
         req.namespace_ = text(cli_value(l->cli, OPT_NAMESPACE, "default"));
     req.name = text(name);
     if (!client_call(l->cli, "Get", &req.base, &reply))
@@ -199,23 +215,33 @@ enum exit_code cmd_get(struct cli *c)
     struct listing l = {.cli = c, .kind = kind_of(c->args.operand[0])};
     const char *name = c->args.n_operands > 1 ? c->args.operand[1] : "";
     bool namespaces = cli_given(c, OPT_ALL_NAMESPACES);
+    struct where where = {.maybe = cli_given(c, OPT_MAYBE)};
     struct labels labels = {0};
+    AUTO_ARENA struct arena a = {0};
     bool ok;
 
     if (l.kind == NULL)
-        return cli_usage(c, "no such kind \"%s\"; there are workloads, nodes, keeps, events",
-                         c->args.operand[0]);
+        return cli_usage(
+            c,
+            "no such kind \"%s\"; there are workloads, nodes, keeps, events, policies, "
+            "advisories, exceptions",
+            c->args.operand[0]);
     if (!labels_parse(c, &labels))
         return EXIT_USAGE;
+    arena_init(&a, 1 << 20);
+    if (!selector_flags(c, &a, &where.selector))
+        return EXIT_USAGE;
+    if (where.selector != NULL && (strcmp(l.kind, "Node") != 0 || name[0] != '\0'))
+        return cli_usage(c, "only a list of nodes can be narrowed to platforms");
     if (!client_open(c))
         return exit_code_of(&c->err);
     rows_init(&l.rows, l.kind, c->out.format == OUTPUT_WIDE, namespaces, cli_given(c, OPT_WATCH));
     if (cli_given(c, OPT_WATCH))
-        ok = watch(&l, &labels, name);
+        ok = watch(&l, &labels, &where, name);
     else if (name[0] != '\0')
         ok = get_one(&l, name);
     else
-        ok = list_all(&l, &labels);
+        ok = list_all(&l, &labels, &where);
     rows_fini(&l.rows);
     return ok ? EXIT_OK : exit_code_of(&c->err);
 }

@@ -98,24 +98,21 @@ enum exit_code cmd_events(struct cli *c)
 
 static const char *namespace_for(struct cli *c, const char *kind)
 {
-    return strcmp(kind, "Node") == 0 ? "" : cli_value(c, OPT_NAMESPACE, "default");
+    return kind_namespaced(kind) ? cli_value(c, OPT_NAMESPACE, "default") : "";
 }
 
-enum exit_code cmd_describe(struct cli *c)
+static enum exit_code describe(struct cli *c, const char *kind, const char *name)
 {
     Bailey__V1__GetRequest req = BAILEY__V1__GET_REQUEST__INIT;
-    const char *kind = kind_of(c->args.operand[0]);
     const Bailey__V1__GetResponse *got;
     AUTO_BUF struct buf body = {0};
     ProtobufCMessage *reply;
 
-    if (kind == NULL)
-        return cli_usage(c, "no such kind \"%s\"", c->args.operand[0]);
     if (!client_open(c))
         return exit_code_of(&c->err);
     req.kind = text(kind);
     req.namespace_ = text(namespace_for(c, kind));
-    req.name = text(c->args.operand[1]);
+    req.name = text(name);
     if (!client_call(c, "Get", &req.base, &reply))
         return exit_code_of(&c->err);
     got = (const Bailey__V1__GetResponse *)reply;
@@ -126,9 +123,23 @@ enum exit_code cmd_describe(struct cli *c)
     print_yaml(&got->object->base, &body);
     buf_puts(&body, "events:\n");
     output_put(&c->out, &body);
-    if (!events_show(c, kind, c->args.operand[1], req.namespace_, 20))
+    if (!events_show(c, kind, name, req.namespace_, 20))
         return exit_code_of(&c->err);
     return EXIT_OK;
+}
+
+enum exit_code cmd_describe(struct cli *c)
+{
+    const char *kind = kind_of(c->args.operand[0]);
+
+    if (kind == NULL)
+        return cli_usage(c, "no such kind \"%s\"", c->args.operand[0]);
+    return describe(c, kind, c->args.operand[1]);
+}
+
+enum exit_code cmd_node_describe(struct cli *c)
+{
+    return describe(c, "Node", c->args.operand[0]);
 }
 
 static bool delete_one(struct cli *c, const char *kind, const char *namespace, const char *name)
@@ -141,6 +152,7 @@ static bool delete_one(struct cli *c, const char *kind, const char *namespace, c
     req.kind = text(kind);
     req.namespace_ = text(namespace);
     req.name = text(name);
+    req.force = cli_given(c, OPT_FORCE);
     if (!client_call(c, "Delete", &req.base, &reply))
         return false;
     r = (const Bailey__V1__DeleteResponse *)reply;

@@ -52,6 +52,25 @@ enum option_id {
     OPT_SIGNATURES_ONLY,
     OPT_COLLATERAL,
     OPT_LENIENT,
+    OPT_FORCE,
+    OPT_WHERE,
+    OPT_MAYBE,
+    OPT_VENDOR,
+    OPT_TECHNOLOGY,
+    OPT_GENERATION,
+    OPT_PRODUCT_LINE,
+    OPT_FIRMWARE,
+    OPT_TCB,
+    OPT_TCB_STATUS,
+    OPT_TCB_DATE,
+    OPT_ADVISORY,
+    OPT_PLATFORM_ID,
+    OPT_ASSURANCE,
+    OPT_FINDING,
+    OPT_DEADLINE,
+    OPT_BECAUSE,
+    OPT_DETACH,
+    OPT_EXPECT_REVISION,
     OPT_IDS
 };
 #define OPT(id) (UINT64_C(1) << OPT_##id)
@@ -137,9 +156,16 @@ enum exit_code cmd_logs(struct cli *c);
 enum exit_code cmd_events(struct cli *c);
 enum exit_code cmd_wait(struct cli *c);
 enum exit_code cmd_status(struct cli *c);
+enum exit_code cmd_node_cordon(struct cli *c);
+enum exit_code cmd_node_uncordon(struct cli *c);
+enum exit_code cmd_node_drain(struct cli *c);
+enum exit_code cmd_node_describe(struct cli *c);
 enum exit_code cmd_token_create(struct cli *c);
 enum exit_code cmd_evidence_verify(struct cli *c);
 enum exit_code cmd_evidence_explain(struct cli *c);
+enum exit_code cmd_collateral_import(struct cli *c);
+enum exit_code cmd_collateral_list(struct cli *c);
+enum exit_code cmd_collateral_urls(struct cli *c);
 enum exit_code cmd_lint(struct cli *c);
 enum exit_code cmd_policy_test(struct cli *c);
 enum exit_code cmd_explain(struct cli *c);

@@ -1,7 +1,8 @@
 /* The tables: what exists, said once. */
 #include "cli/command.h"
+#include "cli/selector_flags.h"
 
-#define KINDS "workloads nodes keeps events"
+#define KINDS "workloads nodes keeps events policies advisories exceptions"
 #define LISTING (OPT(NAMESPACE) | OPT(ALL_NAMESPACES) | OPT(NO_TITLES))
 
 const struct option_def option_table[OPT_IDS] = {
@@ -40,6 +41,36 @@ const struct option_def option_table[OPT_IDS] = {
     [OPT_COLLATERAL] = {"collateral", '\0', "DIR",
                         "certificates and collateral that go before those of PATH", "FILE"},
     [OPT_LENIENT] = {"lenient", '\0', NULL, "report what a stricter reading would refuse", NULL},
+    [OPT_FORCE] = {"force", '\0', NULL, "also where others still need it; see help", NULL},
+    [OPT_WHERE] = {"where", '\0', "CONDITIONS",
+                   "platforms: \"vendor=amd,generation=milan|genoa,firmware<1.55.39\"", NULL},
+    [OPT_MAYBE] = {"maybe", '\0', NULL, "also nodes whose evidence does not say", NULL},
+    [OPT_VENDOR] = {"vendor", '\0', "WORDS", "platforms of these vendors: amd,intel",
+                    "amd intel arm aws"},
+    [OPT_TECHNOLOGY] = {"technology", '\0', "WORDS", "platforms of these technologies: sev-snp,tdx",
+                        "sev-snp tdx sgx cca nitro"},
+    [OPT_GENERATION] = {"generation", '\0', "WORDS", "platforms of these generations: milan,genoa",
+                        "milan genoa bergamo siena turin icelake sapphire-rapids emerald-rapids"},
+    [OPT_PRODUCT_LINE] = {"product-line", '\0', "WORDS", "platforms of these lines: SEV-Genoa",
+                          NULL},
+    [OPT_FIRMWARE] = {"firmware", '\0', "RANGE", "platforms with this firmware: \"<1.55.39\"",
+                      NULL},
+    [OPT_TCB] = {"tcb", '\0', "RANGES", "platforms with this TCB: \"microcode<0x54,snp<23\"", NULL},
+    [OPT_TCB_STATUS] = {"tcb-status", '\0', "WORDS", "platforms that the vendor rates so (Intel)",
+                        NULL},
+    [OPT_TCB_DATE] = {"tcb-date", '\0', "RANGE", "platforms with this TCB date: \"<2025-05-14\"",
+                      NULL},
+    [OPT_ADVISORY] = {"advisory", '\0', "WORDS", "platforms open to these: AMD-SB-3019", NULL},
+    [OPT_PLATFORM_ID] = {"platform-id", '\0', "HEX", "these machines, by chip id", NULL},
+    [OPT_ASSURANCE] = {"assurance", '\0', "WORD", "hardware or simulated", "hardware simulated"},
+    [OPT_FINDING] = {"finding", '\0', "WORDS", "platforms of which this was found: smt,debug",
+                     NULL},
+    [OPT_DEADLINE] = {"deadline", '\0', "TIME", "then keeps are stopped, replaced or not: 30m",
+                      NULL},
+    [OPT_BECAUSE] = {"because", '\0', "TEXT", "why; shown with all that it affects", NULL},
+    [OPT_DETACH] = {"detach", '\0', NULL, "do not wait for the end", NULL},
+    [OPT_EXPECT_REVISION] = {"expect-revision", '\0', "N",
+                             "only if the object still has this revision", NULL},
 };
 
 const struct command command_table[] = {
@@ -51,16 +82,25 @@ const struct command command_table[] = {
      "  cat *.yaml | bailey apply -f -\n",
      0, 0, OPT(FILE) | OPT(DRY_RUN) | OPT(NAMESPACE), NULL, cmd_apply},
     {"get", "KIND [NAME]", "list objects, or show one",
-     "Kinds: workloads (wl), nodes (no), keeps (k), events.\n\n"
+     "Kinds: workloads (wl), nodes (no), keeps (k), events (ev), trustpolicies (policies, tp),\n"
+     "advisories (adv), exceptions (exc). Nodes can be narrowed to platforms, by --where or one\n"
+     "option a fact; those of which the evidence does not say are left out and counted.\n\n"
      "  bailey get nodes\n  bailey get keeps --workload payroll -w\n"
-     "  bailey get workload payroll -o yaml\n",
-     1, 2, LISTING | OPT(SELECTOR) | OPT(WATCH) | OPT(ALL) | OPT(NODE) | OPT(WORKLOAD), KINDS,
-     cmd_get},
+     "  bailey get workload payroll -o yaml\n"
+     "  bailey get nodes --where \"vendor=amd,generation=milan,firmware<1.55.39\"\n"
+     "  bailey get nodes --vendor amd --generation milan --firmware \"<1.55.39\"\n",
+     1, 2,
+     LISTING | OPT(SELECTOR) | OPT(WATCH) | OPT(ALL) | OPT(NODE) | OPT(WORKLOAD) | OPT(MAYBE) |
+         SELECTOR_OPTIONS,
+     KINDS, cmd_get},
     {"describe", "KIND NAME", "everything about one object, with its last events", NULL, 2, 2,
      OPT(NAMESPACE), KINDS, cmd_describe},
     {"delete", "KIND NAME | -f FILE", "delete an object; a workload's keeps are stopped first",
-     "Returns at once; `bailey wait workload/NAME --for deleted` waits for the end.\n", 0, 2,
-     OPT(FILE) | OPT(NAMESPACE), KINDS, cmd_delete},
+     "Returns at once; `bailey wait workload/NAME --for deleted` waits for the end. A policy that\n"
+     "workloads or exceptions name is not deleted, unless with --force: then what names it gets "
+     "no\n"
+     "place any more.\n",
+     0, 2, OPT(FILE) | OPT(NAMESPACE) | OPT(FORCE), KINDS, cmd_delete},
     {"why", "WORKLOAD|KEEP", "why keeps are where they are, and why not elsewhere",
      "Every rule that was judged, class by class and node by node, with what was seen, what was\n"
      "wanted and which one decided; then what would help; -o wide leaves nothing out.\n"
@@ -80,6 +120,21 @@ const struct command command_table[] = {
      "  bailey wait workload/payroll --for running --timeout 30s\n",
      1, 1, OPT(FOR) | OPT(NAMESPACE), NULL, cmd_wait},
     {"status", "", "the cluster in a few numbers", NULL, 0, 0, 0, NULL, cmd_status},
+    {"node cordon", "NODE...", "let nodes take no new keeps", NULL, 1, ARGS_OPERANDS, 0, NULL,
+     cmd_node_cordon},
+    {"node uncordon", "NODE...", "let nodes take new keeps again; ends a drain", NULL, 1,
+     ARGS_OPERANDS, 0, NULL, cmd_node_uncordon},
+    {"node drain", "NODE...", "empty nodes: each keep is replaced elsewhere, then stopped",
+     "The node takes no new keeps. Replacements come first, as many at a time as each workload's\n"
+     "availability allows; a keep without another place stays, until the deadline if there is\n"
+     "one. --force stops all at once. Waits until the node is empty; with --timeout not longer\n"
+     "than that, then ends with 7 and says what has no other place. The drain goes on with or\n"
+     "without the command; `bailey node uncordon` ends it.\n\n"
+     "  bailey node drain rack3-n7 --deadline 30m --because \"new memory\"\n",
+     1, ARGS_OPERANDS, OPT(DEADLINE) | OPT(BECAUSE) | OPT(FORCE) | OPT(DETACH), NULL,
+     cmd_node_drain},
+    {"node describe", "NODE", "everything about a node, with its last events", NULL, 1, 1, 0, NULL,
+     cmd_node_describe},
     {"token create", "", "make a one-use token with which a node joins",
      "The token is a secret and is shown once.\n\n"
      "  bailey token create --node rack3-n7 --ttl 10m\n",
@@ -101,6 +156,19 @@ const struct command command_table[] = {
      "with report.bin; -o wide adds the reason that a wrong field is refused with.\n\n"
      "  bailey evidence explain ./snp-genoa/report.bin -o wide\n",
      1, 1, 0, "FILE", cmd_evidence_explain},
+    {"collateral import", "PATH...", "keep what vendors signed, after verifying it",
+     "PATH is a file, or a folder of files: AMD's certificates and revocation lists, Intel's TCB\n"
+     "tables, signing chains and lists, CCA platform keys. What each is shows from its bytes. The\n"
+     "controller keeps the newest of each and prefers its own to what hosts bring. Ends with 6 when\n"
+     "one was refused; the others are kept.\n\n"
+     "  bailey collateral import ./from-the-connected-side\n",
+     1, ARGS_OPERANDS, 0, "FILE", cmd_collateral_import},
+    {"collateral list", "", "what is kept of vendors, and until when", NULL, 0, 0, OPT(NO_TITLES),
+     NULL, cmd_collateral_list},
+    {"collateral urls", "[NODE]", "where vendors serve what the nodes' evidence needs",
+     "Computed from the nodes' newest evidence; nothing is fetched.\n\n"
+     "  bailey collateral urls -o json | jq -r '.urls[].url'\n",
+     0, 1, OPT(NO_TITLES), NULL, cmd_collateral_urls},
     {"lint", "FILE...", "check YAML files without a cluster", NULL, 1, ARGS_OPERANDS, 0, "FILE",
      cmd_lint},
     {"policy test", "FILE...", "run the tests that policies carry, without a cluster",

@@ -11,7 +11,7 @@ struct rows {
     bool changes; /* a last column says what happened (watch) */
 };
 
-/* kind: "Workload", "Node", "Keep", "Event". namespaces: with a first column for the namespace. */
+/* kind: "Workload", "Node", ... namespaces: with a first column for the namespace. */
 void rows_init(struct rows *r, const char *kind, bool wide, bool namespaces, bool changes);
 void rows_fini(struct rows *r);
 
@@ -35,6 +35,10 @@ static inline char *text(const char *s)
 
 /* The kind that a person meant: "wl", "nodes", "Keep"; NULL: none. */
 const char *kind_of(const char *word);
+
+/* "nodes" of "Node"; whether its objects stand in namespaces. */
+const char *kind_plural(const char *kind);
+bool kind_namespaced(const char *kind);
 
 /* "workload" of "Workload": for -o name and KIND/NAME. */
 const char *kind_lower(const char *kind);
