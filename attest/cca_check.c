@@ -8,10 +8,7 @@
 #include "attest/cca_cpak.h"
 #include "attest/cca_token.h"
 #include "attest/ecdsa.h"
-#include "base/cleanup.h"
 #include "base/str.h"
-
-DEFINE_CLEANUP(pkey, EVP_PKEY *, EVP_PKEY_free)
 
 #define RAW_RAK_SIZE 97 /* 0x04, X, Y */
 #define COORDINATE 48
