@@ -180,6 +180,7 @@ static bool options_read(struct cli *c, struct evidence_options *o, uint8_t data
         .now_s = clock_system.wall_ms(&clock_system) / 1000,
         .allow_simulated = cli_given(c, OPT_ALLOW_SIMULATED),
         .allow_debug = true,
+        .trust_files = true,
         .lenient = cli_given(c, OPT_LENIENT),
         .signatures_only = cli_given(c, OPT_SIGNATURES_ONLY),
     };

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "controller/api.h"
+#include "controller/collateral.h"
 #include "controller/move.h"
 #include "controller/reply.h"
 #include "controller/view.h"
@@ -201,7 +202,7 @@ static void count_classes(const struct state *st, struct arena *a, Bailey__V1__S
 void api_status(struct rpc_call *call, const ProtobufCMessage *base, void *user)
 {
     Bailey__V1__StatusResponse out = BAILEY__V1__STATUS_RESPONSE__INIT;
-    const struct state *st = user;
+    struct state *st = user;
     const struct workload *w;
     const struct node *n;
     const struct keep *k;
@@ -230,6 +231,7 @@ void api_status(struct rpc_call *call, const ProtobufCMessage *base, void *user)
         out.nodes_cordoned += node_closed(n);
     for (size_t i = 0; (k = map_next(&st->keeps, &i)) != NULL;)
         out.keeps_moving += keep_moving(k);
+    collateral_watch(st, &out.collateral_expired, &out.collateral_expiring);
     out.policy_revision = st->cluster->policy_revision;
     out.policies = (uint32_t)st->policies.n;
     if (!view_exceptions(st, NULL, &a, &out.exceptions, &out.n_exceptions))

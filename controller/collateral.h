@@ -57,6 +57,11 @@ NODISCARD bool collateral_offer(struct state *st, const struct endorsement_proof
                                 struct bytes bytes, const char *source,
                                 enum collateral_outcome *out, struct err *e);
 
+/* Loop thread. Recognises one file, verifies it with the authorities that are kept, and keeps it.
+ * collateral.refused with the reason in words. */
+NODISCARD bool collateral_import(struct state *st, const char *source, const char *name,
+                                 struct bytes bytes, struct err *e);
+
 /* Any thread: whether these very bytes are kept. */
 bool collateral_has(struct collateral *c, struct bytes bytes);
 

@@ -24,7 +24,7 @@ struct part {
 
 struct import {
     struct state *st;
-    struct rpc_call *call;
+    struct arena *arena;
     const char *source;
     struct part part[PIECES];
     unsigned n;
@@ -44,7 +44,7 @@ static bool split(struct import *im, const char *name, struct bytes bytes)
 
     if (bytes.n == 0 || bytes.p[0] != '-')
         return false;
-    store = arena_alloc(rpc_call_arena(im->call), bytes.n);
+    store = arena_alloc(im->arena, bytes.n);
     if (store == NULL || !pem_certificates(bytes, store, block, &n, name, NULL))
         return false;
     for (unsigned i = 0; i < n; i++) {
@@ -188,7 +188,7 @@ static bool take_cpak(const struct part *p, struct endorsement_proof *proof)
 static void import_part(struct import *im, const struct part *p,
                         Bailey__V1__ImportedCollateral *out)
 {
-    struct arena *a = rpc_call_arena(im->call);
+    struct arena *a = im->arena;
     enum collateral_outcome outcome = COLLATERAL_UNCHANGED;
     struct endorsement_proof proof = {0};
     struct err e = {0};
@@ -247,7 +247,7 @@ void api_import_collateral(struct rpc_call *call, const ProtobufCMessage *req, v
         rpc_fail(call, &e);
         return;
     }
-    *im = (struct import){.st = user, .call = call, .source = source};
+    *im = (struct import){.st = user, .arena = a, .source = source};
     snprintf(source, sizeof source, "imported by %s", peer_user(user, rpc_call_peer(call)));
     gather(im, r);
     out.results = arena_alloc(a, sizeof *out.results * (im->n + 1));
@@ -261,6 +261,35 @@ void api_import_collateral(struct rpc_call *call, const ProtobufCMessage *req, v
         out.results[out.n_results++] = m;
     }
     reply_settled(user, call, &out.base);
+}
+
+bool collateral_import(struct state *st, const char *source, const char *name, struct bytes bytes,
+                       struct err *e)
+{
+    Bailey__V1__CollateralFile file = BAILEY__V1__COLLATERAL_FILE__INIT, *list = &file;
+    Bailey__V1__ImportCollateralRequest req = BAILEY__V1__IMPORT_COLLATERAL_REQUEST__INIT;
+    AUTO_ARENA struct arena a;
+    struct import *im;
+
+    arena_init(&a, (size_t)4 << 20);
+    im = arena_alloc(&a, sizeof *im);
+    if (im == NULL)
+        return err_set(e, ERR_NOMEM, "collateral.memory", "no memory");
+    file.name = text(name);
+    file.data = (ProtobufCBinaryData){bytes.n, (uint8_t *)(uintptr_t)bytes.p};
+    req.files = &list;
+    req.n_files = 1;
+    *im = (struct import){.st = st, .arena = &a, .source = source};
+    gather(im, &req);
+    for (unsigned i = 0; i < im->n; i++) {
+        Bailey__V1__ImportedCollateral out = BAILEY__V1__IMPORTED_COLLATERAL__INIT;
+
+        import_part(im, &im->part[i], &out);
+        if (strcmp(out.outcome, "refused") == 0)
+            return err_set(e, ERR_INPUT, "collateral.refused", "%s: %s (%s)", name, out.message,
+                           out.reason);
+    }
+    return true;
 }
 
 struct urls {

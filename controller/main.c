@@ -12,6 +12,7 @@
 #include "controller/enrol.h"
 #include "controller/init.h"
 #include "controller/reconcile.h"
+#include "controller/collateral_fetch.h"
 #include "controller/session_rpc.h"
 #include "controller/txn.h"
 #include "rpc/server.h"
@@ -31,6 +32,8 @@ static const char usage[] =
     "  --evidence-renew TIME    nodes show fresh evidence this often (5m)\n"
     "  --move-grace TIME        a keep that its rules refuse waits so long for its replacement to be\n"
     "                           healthy, then it is stopped without one (10m)\n"
+    "  --collateral-fetch CMD   run CMD URL for vendors' collateral that is missing or expires; what\n"
+    "                           it prints is verified like an import (none: nothing is fetched)\n"
     "  --log-level LEVEL        debug, info, warn or error (info)\n"
     "  --ready-fd N             write READY to this descriptor when serving\n"
     "  --help                   this text\n"
@@ -40,7 +43,7 @@ static const char usage[] =
     "credentials are in DIR/admin: bailey --context DIR/admin/context.yaml status\n";
 
 struct command_line {
-    const char *data, *listen, *enrol, *advertise;
+    const char *data, *listen, *enrol, *advertise, *fetch;
     struct options options;
     enum log_level level;
     int ready_fd;
@@ -54,6 +57,7 @@ struct program {
     uv_loop_t *loop;
     uv_signal_t sigterm, sigint;
     struct store *store;
+    struct collateral_keeper *keeper;
 };
 
 static int wrong(const char *what, const char *value)
@@ -82,6 +86,7 @@ enum {
     OPT_LEASE,
     OPT_RENEW,
     OPT_MOVE_GRACE,
+    OPT_FETCH,
     OPT_LEVEL,
     OPT_READY,
     OPT_HELP,
@@ -97,6 +102,7 @@ static const struct option longopts[] = {
     {"lease", required_argument, NULL, OPT_LEASE},
     {"evidence-renew", required_argument, NULL, OPT_RENEW},
     {"move-grace", required_argument, NULL, OPT_MOVE_GRACE},
+    {"collateral-fetch", required_argument, NULL, OPT_FETCH},
     {"log-level", required_argument, NULL, OPT_LEVEL},
     {"ready-fd", required_argument, NULL, OPT_READY},
     {"help", no_argument, NULL, OPT_HELP},
@@ -137,6 +143,9 @@ static int take_option(int c, struct command_line *o)
         return time_option(optarg, 0, 86400000, &o->options.move_grace_ms)
                    ? -1
                    : wrong("--move-grace wants a time from 0s to 1d", optarg);
+    case OPT_FETCH:
+        o->fetch = optarg;
+        return -1;
     case OPT_LEVEL:
         return log_level_parse(optarg, &o->level)
                    ? -1
@@ -281,6 +290,9 @@ static bool start(struct program *p, const struct command_line *o, struct err *e
     p->server = rpc_server_new(&p->rpc, NULL);
     if (p->server == NULL)
         return err_set(e, ERR_NOMEM, "main.memory", "no memory");
+    p->keeper = collateral_keeper_new(&p->state, o->fetch);
+    if (p->keeper == NULL)
+        return err_set(e, ERR_NOMEM, "main.memory", "no memory");
     return listen_on(p, o, e);
 }
 
@@ -320,6 +332,7 @@ static void on_signal(uv_signal_t *sig, int number)
         return;
     p->state.stopping = true;
     end_sessions(&p->state);
+    collateral_keeper_close(STEAL(p->keeper));
     uv_close((uv_handle_t *)&p->sigterm, NULL);
     uv_close((uv_handle_t *)&p->sigint, NULL);
     rpc_server_stop(STEAL(p->server), STOP_GRACE_MS, on_server_stopped, p);
