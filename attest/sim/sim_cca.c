@@ -7,10 +7,7 @@
 
 #include "attest/sim/sim_cbor.h"
 #include "attest/sim/sim_kind.h"
-#include "base/cleanup.h"
 #include "base/str.h"
-
-DEFINE_CLEANUP(pkey, EVP_PKEY *, EVP_PKEY_free)
 
 #define ES384 (-35)
 #define POINT 96 /* X and Y on P-384 */
