@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "attest/explain_quote.h"
 #include "attest/platforms.h"
 #include "attest/snp_report.h"
 #include "attest/snp_tcb.h"
@@ -212,9 +213,14 @@ bool evidence_explain(struct bytes evidence, explain_fn *each, void *data, struc
 {
     uint64_t version;
 
+    if (quote_explains(evidence)) {
+        quote_explain(evidence, each, data);
+        return true;
+    }
     if (evidence.n != SNP_REPORT_SIZE)
         return err_set(e, ERR_INPUT, "evidence.unknown-format",
-                       "%zu bytes: want an SEV-SNP report of %d", evidence.n, SNP_REPORT_SIZE);
+                       "%zu bytes: want an SEV-SNP report of %d, or an Intel quote", evidence.n,
+                       SNP_REPORT_SIZE);
     version = number((struct bytes){evidence.p, 4});
     if (version < 2 || version > 5)
         return err_set(e, ERR_INPUT, "evidence.unknown-format",

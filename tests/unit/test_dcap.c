@@ -6,6 +6,7 @@
 #include "attest/dcap_collateral.h"
 #include "attest/dcap_quote.h"
 #include "attest/evidence.h"
+#include "attest/explain.h"
 #include "base/buf.h"
 #include "tests/lib/quotes.h"
 #include "tests/lib/unit.h"
@@ -292,11 +293,202 @@ static void a_test_root_is_no_root(void **state)
     vectors_each("sgx-quote", test_root_check);
 }
 
+struct walk {
+    size_t next;
+    unsigned n;
+    char pck[160], version[144];
+};
+
+static void walk_field(const struct explained *x, void *data)
+{
+    struct walk *w = data;
+
+    assert_int_equal(x->offset, w->next); /* no gap, no overlap */
+    assert_true(x->size > 0 && x->value[0] != '\0' && x->meaning[0] != '\0');
+    assert_true(strchr(x->checked, '.') != NULL);
+    if (strcmp(x->field, "PCK_CERTIFICATE") == 0)
+        memcpy(w->pck, x->says, sizeof w->pck);
+    w->next += x->size;
+    w->n++;
+}
+
+static unsigned explained;
+
+/* Whole, and cut anywhere: every byte that is there is explained once. */
+static void explain_check(const struct vector_row *r)
+{
+    AUTO_ARENA struct arena a;
+    struct evidence_input in;
+    struct walk w = {0};
+    struct err e = {0};
+    size_t whole;
+
+    arena_init(&a, ARENA_MAX);
+    quotes_input(&a, r, &in);
+    whole = in.evidence.n;
+    assert_true(evidence_explain(in.evidence, walk_field, &w, &e));
+    assert_int_equal(w.next, whole);
+    assert_true(w.n >= 10);
+    if (strcmp(r->expect, "signatures-valid") == 0) {
+        assert_true(w.n > 50);
+        if (strstr(w.pck, r->generation) == NULL)
+            fail_msg("%s: %s", r->path, w.pck);
+    }
+    for (size_t n = 28; n < whole; n += 61) {
+        w.next = 0;
+        assert_true(evidence_explain((struct bytes){in.evidence.p, n}, walk_field, &w, &e));
+        assert_int_equal(w.next, n);
+    }
+    explained++;
+}
+
+static void every_byte_is_explained(void **state)
+{
+    (void)state;
+    if (!vectors_here())
+        skip();
+    vectors_each("sgx-quote", explain_check);
+    vectors_each("tdx-quote", explain_check);
+    assert_true(explained >= 51);
+}
+
+/* One valid row with both lists, for what options change. */
+static struct vector_row some;
+
+static void some_keep(const struct vector_row *r)
+{
+    AUTO_ARENA struct arena a;
+    struct evidence_input in;
+
+    arena_init(&a, ARENA_MAX);
+    if (strcmp(r->status, "UpToDate") != 0)
+        return;
+    quotes_input(&a, r, &in);
+    if (quotes_file(&in, "pck_crl.der") != NULL)
+        some = *r;
+}
+
+static void assert_refused(const struct evidence_input *in, const struct evidence_options *o,
+                           const char *reason, const char *field)
+{
+    struct facts f;
+    struct err e;
+
+    if (verify(in, o, &f, &e))
+        fail_msg("valid; want %s", reason);
+    assert_string_equal(e.reason, reason);
+    if (field != NULL)
+        assert_string_equal(e.field, field);
+}
+
+static void options_are_kept(void **state)
+{
+    const int64_t day = 86400;
+    uint8_t other[64] = {1};
+    AUTO_ARENA struct arena a;
+    struct evidence_input in;
+    struct dcap_quote q;
+    struct evidence_options good, o;
+    struct facts f = {0};
+    struct err e;
+
+    (void)state;
+    if (!vectors_here())
+        skip();
+    vectors_each("tdx-quote+collateral", some_keep);
+    arena_init(&a, ARENA_MAX);
+    quotes_input(&a, &some, &in);
+    good = (struct evidence_options){.now_s = vector_time(&some, 0)};
+    assert_true(dcap_quote_parse(in.evidence, false, &q, NULL));
+    o = good;
+    o.report_data = q.tdx.reportdata;
+    assert_true(verify(&in, &o, &f, &e));
+    o.report_data = other;
+    assert_refused(&in, &o, "evidence.report-data", "REPORT.REPORTDATA");
+    o = good;
+    o.tcb_evaluation_floor = 19;
+    assert_true(verify(&in, &o, &f, &e));
+    o.tcb_evaluation_floor = 100;
+    assert_refused(&in, &o, "dcap.collateral-floor", "tcb_info.json.tcbEvaluationDataNumber");
+    o = good;
+    o.now_s += 90 * day; /* every list and document is past its next update */
+    assert_refused(&in, &o, "crl.validity", NULL);
+    quotes_file(&in, "pck_crl.der")->bytes.n = 0;
+    quotes_file(&in, "root_ca_crl.der")->bytes.n = 0;
+    assert_refused(&in, &o, "dcap.collateral-validity", "tcb_info.json.nextUpdate");
+    o.lenient = true;
+    assert_true(verify(&in, &o, &f, &e));
+    assert_true((f.findings_true & 1u << FINDING_STALE_COLLATERAL) != 0);
+    assert_true((f.findings_true & 1u << FINDING_REVOCATION_UNCHECKED) != 0);
+    o = good;
+    o.now_s -= 60 * day;
+    assert_refused(&in, &o, "dcap.collateral-validity", "tcb_info.json.issueDate");
+    o.now_s -= 20 * 365 * day;
+    assert_refused(&in, &o, "cert.validity", NULL);
+    o = good;
+    for (unsigned i = 0; i < 3; i++) { /* tcb_info, qe_identity, the chain: each is needed */
+        static const char *const names[] = {"tcb_info.json", "qe_identity.json",
+                                            "tcb_signing_chain.pem"};
+        size_t n = quotes_file(&in, names[i])->bytes.n;
+
+        quotes_file(&in, names[i])->bytes.n = 0;
+        assert_refused(&in, &o, "dcap.collateral-missing", names[i]);
+        quotes_file(&in, names[i])->bytes.n = n;
+    }
+    o.anchors = anchors_builtin;
+    o.anchors_n = 1; /* AMD's */
+    assert_refused(&in, &o, "anchor.unknown", NULL);
+}
+
+/* With a cache the answers are the same, right and wrong ones, and the second time is not a first
+ * one. */
+static void a_cache_changes_nothing(void **state)
+{
+    struct evidence_cache *cache = evidence_cache_new(256);
+    struct evidence_checks checks = {0};
+    struct evidence_options o;
+    AUTO_ARENA struct arena a;
+    struct evidence_input in;
+    struct facts cold = {0}, f = {0};
+    uint64_t hits;
+    uint8_t *p;
+    struct err e;
+
+    (void)state;
+    if (!vectors_here()) {
+        evidence_cache_free(cache);
+        skip();
+    }
+    vectors_each("tdx-quote+collateral", some_keep);
+    arena_init(&a, ARENA_MAX);
+    quotes_input(&a, &some, &in);
+    p = quotes_own(&a, &in.evidence);
+    o = (struct evidence_options){
+        .now_s = vector_time(&some, 0), .cache = cache, .checks = &checks};
+    assert_true(verify(&in, &o, &cold, &e));
+    assert_true(checks.n >= 15);
+    hits = evidence_cache_counts(cache).hits;
+    assert_true(verify(&in, &o, &f, &e));
+    assert_true(evidence_cache_counts(cache).hits >= hits + 12);
+    assert_memory_equal(&f, &cold, sizeof f);
+    p[100] ^= 1;
+    assert_refused(&in, &o, "dcap.signature", "SIGNATURE");
+    p[100] ^= 1;
+    quotes_own(&a, &quotes_file(&in, "tcb_info.json")->bytes);
+    p = (uint8_t *)(uintptr_t)quotes_file(&in, "tcb_info.json")->bytes.p;
+    p[quotes_file(&in, "tcb_info.json")->bytes.n - 5] ^= 1;
+    assert_refused(&in, &o, "dcap.collateral-signature", "tcb_info.json.signature");
+    evidence_cache_free(cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unsigned_collateral_is_refused),
         cmocka_unit_test(a_test_root_is_no_root),
+        cmocka_unit_test(every_byte_is_explained),
+        cmocka_unit_test(options_are_kept),
+        cmocka_unit_test(a_cache_changes_nothing),
         cmocka_unit_test(vectors_get_their_verdicts),
     };
 
