@@ -377,7 +377,8 @@ static bool head_check(const Bailey__V1__Object *o, struct err *e)
                        kind),
                err_field(e, "kind");
     if (meta != NULL && meta->namespace_[0] != '\0' && of_cluster(body->descriptor))
-        return err_set(e, ERR_INPUT, "check.namespace", "a %s has no namespace", kind),
+        return err_set(e, ERR_INPUT, "check.namespace", "%s %s has no namespace",
+                       strchr("AE", kind[0]) != NULL ? "an" : "a", kind),
                err_field(e, "metadata.namespace");
     return true;
 }

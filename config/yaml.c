@@ -130,8 +130,15 @@ static void put_repeated(ProtobufCMessage *m, const struct schema_field *f, void
  * the opposite of what its writer may have meant. */
 static bool empty_fine(struct yaml_reader *r, const struct yaml_node *at, const ProtobufCMessage *m)
 {
-    if (at->n > 0 || (m->descriptor != &bailey__v1__selector__descriptor &&
-                      m->descriptor != &bailey__v1__trust__descriptor))
+    static const ProtobufCMessageDescriptor *const rules[] = {
+        &bailey__v1__selector__descriptor,          &bailey__v1__trust__descriptor,
+        &bailey__v1__trust_policy_spec__descriptor, &bailey__v1__minimum__descriptor,
+        &bailey__v1__exception_spec__descriptor,    &bailey__v1__advisory_spec__descriptor};
+    bool rule = false;
+
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        rule = rule || m->descriptor == rules[i];
+    if (at->n > 0 || !rule)
         return true;
     (void)yaml_fail(r, at, "yaml.empty-list", "an empty list in a rule says nothing");
     yaml_mend(r, "leave the field out, or name what it should hold");

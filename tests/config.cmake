@@ -1,5 +1,6 @@
 # Tests and benchmarks of config/.
 bailey_unit(test_yaml LINK config)
+bailey_unit(test_yaml_wrong LINK config)
 bailey_unit(test_config LINK config)
 bailey_unit(test_policy LINK config)
 bailey_unit(test_print LINK config)
