@@ -3,7 +3,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "attest/cca_check.h"
+#include "attest/explain_cbor.h"
 #include "attest/explain_quote.h"
+#include "attest/nitro_check.h"
 #include "attest/platforms.h"
 #include "attest/snp_report.h"
 #include "attest/snp_tcb.h"
@@ -213,6 +216,10 @@ bool evidence_explain(struct bytes evidence, explain_fn *each, void *data, struc
 {
     uint64_t version;
 
+    if (nitro_sniff(evidence))
+        return explain_nitro(evidence, each, data, e);
+    if (cca_sniff(evidence))
+        return explain_cca(evidence, each, data, e);
     if (quote_explains(evidence)) {
         quote_explain(evidence, each, data);
         return true;
