@@ -106,8 +106,8 @@ static bool td_body(const struct sim_dcap_chip *c, const uint8_t report_data[64]
 
     memset(b, 0, BODY_MAX);
     memcpy(b, c->tee_tcb_svn, 16);
-    if (!sim_digest("bailey simulated TDX module", c->tee_tcb_svn[0] | c->tee_tcb_svn[1] << 8,
-                    EVP_sha384(), b + 16) ||
+    if (!sim_digest("bailey simulated TDX module",
+                    c->tee_tcb_svn[0] | (uint64_t)c->tee_tcb_svn[1] << 8, EVP_sha384(), b + 16) ||
         !sim_digest("bailey simulated trust domain", 0, EVP_sha384(), b + 136))
         return false;
     if (c->defect == SIM_DCAP_MODULE_MISMATCH)
