@@ -4,24 +4,9 @@
 
 #include "base/str.h"
 
-/* AMD: which families and models are which part: AMD 57230 (KDS) for the product lines; A0h is both
- * Bergamo and Siena, and the signed stepping does not tell them apart. The certificates of all 19h
- * parts from 10h on are of the Genoa line. */
+/* The rows of config/catalog/platforms.yaml. */
 const struct platform platforms_builtin[] = {
-    {"amd", 0x19, 0x00, 0x0f, "Milan", {"milan"}, 0, 0},
-    {"amd", 0x19, 0x10, 0x1f, "Genoa", {"genoa"}, 0, 0},
-    {"amd", 0x19, 0xa0, 0xaf, "Genoa", {"bergamo", "siena"}, 0, 0},
-    {"amd", 0x1a, 0x00, 0x11, "Turin", {"turin"}, 0, 0},
-    /* Intel: the FMSPCs of public evidence, with the processors that it came from. Model 9Eh is
-     * Kaby Lake as well, below stepping Ah. */
-    {"intel", 6, 0x6a, 0x6a, "", {"ice-lake-sp"}, 0, 0},
-    {"intel", 6, 0x7e, 0x7e, "", {"ice-lake-client"}, 0, 0},
-    {"intel", 6, 0x8f, 0x8f, "", {"sapphire-rapids"}, 0, 0},
-    {"intel", 6, 0x9e, 0x9e, "", {"coffee-lake"}, 0xa, 0xd},
-    {"intel", 6, 0xa7, 0xa7, "", {"rocket-lake"}, 0, 0},
-    {"intel", 6, 0xad, 0xad, "", {"granite-rapids"}, 0, 0},
-    {"intel", 6, 0xaf, 0xaf, "", {"sierra-forest"}, 0, 0},
-    {"intel", 6, 0xcf, 0xcf, "", {"emerald-rapids"}, 0, 0},
+#include "platforms_table.h"
 };
 const size_t platforms_builtin_n = sizeof platforms_builtin / sizeof platforms_builtin[0];
 

@@ -1,0 +1,43 @@
+# The verifier's tables of anchors and platforms, out of the catalog: each fact stands in one file. Rows
+# are one line each (config/catalog/*.yaml say so); tests/check_catalog checks the rest.
+function(bailey_catalog_rows file out)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  file(STRINGS ${file} rows REGEX "^  - {.*}$")
+  set(${out} "${rows}" PARENT_SCOPE)
+endfunction()
+
+# bailey_catalog_field(ROW KEY OUT): the row's value, without quotes.
+function(bailey_catalog_field row key out)
+  if(NOT row MATCHES "[{ ]${key}: (\"([^\"]*)\"|([^,}\"]+))")
+    message(FATAL_ERROR "catalog: a row without ${key}: ${row}")
+  endif()
+  set(${out} "${CMAKE_MATCH_2}${CMAKE_MATCH_3}" PARENT_SCOPE)
+endfunction()
+
+# bailey_catalog_tables(TARGET): anchors_table.h and platforms_table.h for its sources.
+function(bailey_catalog_tables target)
+  set(dir ${CMAKE_CURRENT_BINARY_DIR}/catalog)
+  set(catalog ${PROJECT_SOURCE_DIR}/config/catalog)
+  set(text "/* made of config/catalog/anchors.yaml */\n")
+  bailey_catalog_rows(${catalog}/anchors.yaml rows)
+  foreach(row IN LISTS rows)
+    foreach(key name vendor kind sha256 simulated)
+      bailey_catalog_field("${row}" ${key} ${key})
+    endforeach()
+    string(REGEX REPLACE "(..)" "0x\\1, " bytes "${sha256}")
+    string(APPEND text "{\"${name}\", \"${vendor}\", \"${kind}\", {${bytes}}, ${simulated}},\n")
+  endforeach()
+  file(CONFIGURE OUTPUT ${dir}/anchors_table.h CONTENT "${text}" @ONLY)
+  set(text "/* made of config/catalog/platforms.yaml */\n")
+  bailey_catalog_rows(${catalog}/platforms.yaml rows)
+  foreach(row IN LISTS rows)
+    foreach(key vendor family model-first model-last stepping-first stepping-last product generation)
+      bailey_catalog_field("${row}" ${key} ${key})
+    endforeach()
+    string(REPLACE "|" "\", \"" words "${generation}")
+    string(APPEND text "{\"${vendor}\", ${family}, ${model-first}, ${model-last}, \"${product}\", "
+      "{\"${words}\"}, ${stepping-first}, ${stepping-last}},\n")
+  endforeach()
+  file(CONFIGURE OUTPUT ${dir}/platforms_table.h CONTENT "${text}" @ONLY)
+  target_include_directories(${target} PRIVATE ${dir})
+endfunction()
