@@ -16,13 +16,17 @@ struct epoch_entry {
 };
 
 struct epochs {
-    int dir_fd; /* borrowed; the file "epochs" in it */
+    int dir_fd; /* borrowed; the file "epochs" in it: a journal, the last line about a thing counts
+                 */
+    int fd;     /* of the journal, or -1 */
+    size_t lines;
     uint64_t controller, policy;
     VEC(struct epoch_entry) keeps;
 };
 
-/* Reads the file; none is fine. A file that cannot be understood is an error: guessing would forget
- * what must never be forgotten. */
+/* Reads the file; none is fine. Every line ends with a checksum. A torn last line, which nobody was
+ * told was written, is dropped; any other that cannot be understood is an error: guessing would
+ * forget what must never be forgotten. */
 NODISCARD bool epochs_load(struct epochs *p, int dir_fd, struct err *e);
 void epochs_fini(struct epochs *p);
 

@@ -21,7 +21,8 @@ static bool write_all(int fd, struct bytes b)
     return true;
 }
 
-bool file_write(int dir_fd, const char *name, struct bytes b, mode_t mode, struct err *e)
+static bool replace(int dir_fd, const char *name, struct bytes b, mode_t mode, bool durable,
+                    struct err *e)
 {
     char temp[256];
     int fd, saved;
@@ -31,14 +32,24 @@ bool file_write(int dir_fd, const char *name, struct bytes b, mode_t mode, struc
     fd = openat(dir_fd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
         return err_errno(e, errno, "file.create", "%s", temp);
-    ok = write_all(fd, b) && fchmod(fd, mode) == 0 && fsync(fd) == 0;
+    ok = write_all(fd, b) && fchmod(fd, mode) == 0 && (!durable || fsync(fd) == 0);
     saved = errno;
     (void)close(fd);
     if (!ok)
         return err_errno(e, saved, "file.write", "%s", temp);
-    if (renameat(dir_fd, temp, dir_fd, name) != 0 || fsync(dir_fd) != 0)
+    if (renameat(dir_fd, temp, dir_fd, name) != 0 || (durable && fsync(dir_fd) != 0))
         return err_errno(e, errno, "file.rename", "%s", name);
     return true;
+}
+
+bool file_write(int dir_fd, const char *name, struct bytes b, mode_t mode, struct err *e)
+{
+    return replace(dir_fd, name, b, mode, true, e);
+}
+
+bool file_replace(int dir_fd, const char *name, struct bytes b, mode_t mode, struct err *e)
+{
+    return replace(dir_fd, name, b, mode, false, e);
 }
 
 bool file_read(int dir_fd, const char *name, struct buf *out, struct err *e)

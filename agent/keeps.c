@@ -23,20 +23,23 @@
 #define ENDED_KEPT 64 /* folders of ended keeps, for their logs */
 #define CONNECT_MS 50 /* between tries to reach a new loader */
 #define CONNECT_TRIES 200
+#define QUIET_MS 100        /* a start that takes longer is told of */
 #define STOP_AFTER_MS 30000 /* the schema's default */
 
 struct keep {
     struct keeps *all;
     struct arena arena; /* spec */
     const Bailey__V1__StartKeep *spec;
-    Bailey__V1__KeepReport report; /* its reason is `reason` */
-    char reason[256];
+    Bailey__V1__KeepReport report; /* its texts are the two below */
+    char reason[256], exit_reason[32];
     int dir_fd, control; /* -1 */
     uv_poll_t poll;      /* on control */
     uv_timer_t timer;    /* until control is there */
     unsigned tries, handles;
-    uv_process_t *process;
+    struct spare *loader; /* its process, while it is our child */
+    char group[LIMITS_NAME];
     bool ended, closing, stop_wanted;
+    bool quiet; /* the controller need not hear yet that it is starting */
     struct control stop;
 };
 
@@ -60,8 +63,25 @@ static struct keep *find(const struct keeps *all, const char *uid)
 
 static void tell(struct keep *k)
 {
+    k->quiet = false;
     if (k->all->on_report != NULL)
         k->all->on_report(k->all->user, &k->report);
+}
+
+/* What each report costs the controller is a commit, and "starting" is news only while it lasts. */
+static void tell_unless_starting(struct keep *k)
+{
+    if (!k->quiet || k->report.state != BAILEY__V1__KEEP_STATUS__STATE__starting ||
+        k->reason[0] != '\0')
+        tell(k);
+}
+
+static void on_quiet_timer(uv_timer_t *t)
+{
+    struct keep *k = t->data;
+
+    if (k->quiet && !k->ended)
+        tell(k);
 }
 
 static void say(struct keep *k, Bailey__V1__KeepStatus__State state, const char *reason)
@@ -73,9 +93,11 @@ static void say(struct keep *k, Bailey__V1__KeepStatus__State state, const char 
 static void report_take(struct keep *k, const Bailey__V1__KeepReport *r)
 {
     (void)str_copy(k->reason, sizeof k->reason, r->reason);
+    (void)str_copy(k->exit_reason, sizeof k->exit_reason, r->exit_reason);
     k->report = *r;
     k->report.keep_uid = k->spec->keep_uid;
     k->report.reason = k->reason;
+    k->report.exit_reason = k->exit_reason;
     k->report.epoch = k->spec->epoch;
     k->ended = r->state == BAILEY__V1__KEEP_STATUS__STATE__ended;
 }
@@ -121,17 +143,31 @@ static void stop_listening(struct keep *k)
         uv_close((uv_handle_t *)&k->poll, on_handle_closed);
 }
 
+/* We have nothing to do with the loader any more. One that has no keep yet ends with its socket. */
+static void loader_drop(struct keep *k)
+{
+    struct spare *x = STEAL(k->loader);
+
+    if (x == NULL)
+        return;
+    x->on_exit = NULL;
+    if (x->control >= 0)
+        (void)close(x->control);
+    x->control = -1;
+}
+
 static void keep_free(struct keep *k)
 {
     k->closing = true;
+    loader_drop(k);
     stop_listening(k);
     uv_close((uv_handle_t *)&k->timer, on_handle_closed);
 }
 
 static void folder_remove(struct keeps *all, const struct keep *k)
 {
-    static const char *const names[] = {KEEP_SPEC, KEEP_REPORT, CONTROL_SOCKET,
-                                        "log",     "log.1",     "loader.log"};
+    static const char *const names[] = {KEEP_SPEC, KEEP_REPORT, CONTROL_SOCKET, KEEP_GROUP,
+                                        "log",     "log.1",     KEEP_LOADER_LOG};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         (void)unlinkat(k->dir_fd, names[i], 0);
@@ -158,19 +194,23 @@ static void prune(struct keeps *all)
     vec_swap_out(&all->all, oldest);
 }
 
-/* Ended by our own word, not the loader's. */
-static void end(struct keep *k, const char *reason)
+/* Ended by our own word, not the loader's. exit: see KeepStatus.exit_reason. */
+static void end(struct keep *k, const char *exit, const char *reason)
 {
     AUTO_BUF struct buf b = {0};
     struct err e;
 
     say(k, BAILEY__V1__KEEP_STATUS__STATE__ended, reason);
+    (void)str_copy(k->exit_reason, sizeof k->exit_reason, exit);
     k->ended = true;
+    k->report.pid = 0;
+    k->report.health = BAILEY__V1__KEEP_STATUS__HEALTH__unchecked;
+    loader_drop(k);
     k->report.ended_at_ms = clock_system.wall_ms(&clock_system);
     proto_pack(&k->report.base, &b);
-    if (!file_write(k->dir_fd, KEEP_REPORT, buf_bytes(&b), 0600, &e))
+    if (!file_replace(k->dir_fd, KEEP_REPORT, buf_bytes(&b), 0600, &e))
         log_warn("report not kept", LOG_STR("keep", k->spec->name), LOG_ERR(&e));
-    limits_sweep(k->spec->keep_uid);
+    limits_sweep(k->group[0] != '\0' ? k->group : k->spec->keep_uid);
     tell(k);
 }
 
@@ -195,7 +235,7 @@ static void loader_gone(struct keep *k)
     else if (loader_lives(k)) /* it only lost us, or is not ready yet */
         (void)uv_timer_start(&k->timer, on_connect_timer, CONNECT_MS, CONNECT_MS);
     else
-        end(k, "loader.lost: the keep's loader died, and the keep with it");
+        end(k, "loader-lost", "loader.lost: the keep's loader died, and the keep with it");
 }
 
 static void on_packet(uv_poll_t *p, int status, int events)
@@ -219,7 +259,7 @@ static void on_packet(uv_poll_t *p, int status, int events)
         log_warn("loader said what cannot be read", LOG_ERR(&e));
         return;
     }
-    tell(k);
+    tell_unless_starting(k);
     if (k->ended)
         stop_listening(k);
 }
@@ -233,17 +273,22 @@ static void renew(struct keep *k)
         (void)!control_send(k->control, &c, NULL); /* its end is seen elsewhere */
 }
 
+static void listen_on(struct keep *k, int fd)
+{
+    k->control = fd;
+    k->handles++;
+    k->poll.data = k;
+    BUG_ON(uv_poll_init(k->all->uv, &k->poll, fd) != 0);
+    BUG_ON(uv_poll_start(&k->poll, UV_READABLE | UV_DISCONNECT, on_packet) != 0);
+}
+
 static bool listen_to(struct keep *k)
 {
     int fd;
 
     if (k->control >= 0 || !control_connect(k->dir_fd, &fd, NULL))
         return false;
-    k->control = fd;
-    k->handles++;
-    k->poll.data = k;
-    BUG_ON(uv_poll_init(k->all->uv, &k->poll, fd) != 0);
-    BUG_ON(uv_poll_start(&k->poll, UV_READABLE | UV_DISCONNECT, on_packet) != 0);
+    listen_on(k, fd);
     renew(k);
     if (k->stop_wanted)
         (void)!control_send(fd, &k->stop, NULL);
@@ -256,66 +301,49 @@ static void on_connect_timer(uv_timer_t *t)
 
     if (k->ended || listen_to(k))
         (void)uv_timer_stop(t);
-    else if (k->process == NULL || ++k->tries >= CONNECT_TRIES)
+    else if (k->loader == NULL || ++k->tries >= CONNECT_TRIES)
         loader_gone(k);
 }
 
-static void on_process_closed(uv_handle_t *h)
+static void on_loader_exit(void *user)
 {
-    free(h);
+    struct keep *k = user;
+
+    k->loader = NULL;
+    if (k->control < 0 && !k->ended && !uv_is_active((uv_handle_t *)&k->timer))
+        (void)uv_timer_start(&k->timer, on_connect_timer, 0, CONNECT_MS);
 }
 
-static void on_loader_exit(uv_process_t *p, int64_t status, int signal)
+static bool loader_take(struct keep *k, struct err *e)
 {
-    struct keep *k = p->data;
-
-    (void)status, (void)signal;
-    if (k != NULL)
-        k->process = NULL;
-    uv_close((uv_handle_t *)p, on_process_closed);
+    if (!spare_take(&k->all->spares, &k->loader, e))
+        return false;
+    k->loader->on_exit = on_loader_exit;
+    k->loader->user = k;
+    (void)str_copy(k->group, sizeof k->group, k->loader->group);
+    return file_replace(k->dir_fd, KEEP_GROUP, bytes_str(k->group), 0600, e);
 }
 
-static bool loader_spawn(struct keep *k, const char *path, struct err *e)
+/* The keep's folder and program, to the loader that waits for them. */
+static bool loader_begin(struct keep *k, const char *path, struct err *e)
 {
-    struct keeps *all = k->all;
-    char dir[640], deadline[32];
-    char *args[] = {all->loader,
-                    (char[]){"--keep"},
-                    dir,
-                    (char[]){"--artifact"},
-                    (char *)(uintptr_t)path,
-                    (char[]){"--deadline-ms"},
-                    deadline,
-                    NULL};
-    uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE}, {.flags = UV_IGNORE}, {0}};
-    uv_process_options_t o = {.file = all->loader,
-                              .args = args,
-                              .flags = UV_PROCESS_DETACHED,
-                              .stdio = stdio,
-                              .stdio_count = 3,
-                              .exit_cb = on_loader_exit,
-                              .cwd = "/"};
-    int log = openat(k->dir_fd, "loader.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), rc;
+    struct control_begin c = {.deadline_ms = lease_deadline(k->all->lease, stop_after(k))};
+    uint8_t packet[CONTROL_BEGIN];
+    size_t n;
+    int fd;
 
-    (void)snprintf(dir, sizeof dir, "%s/%s", all->dir, k->spec->keep_uid);
-    (void)snprintf(deadline, sizeof deadline, "%" PRId64,
-                   lease_deadline(all->lease, stop_after(k)));
-    k->process = calloc(1, sizeof *k->process);
-    if (log < 0 || k->process == NULL) {
-        free(STEAL(k->process));
-        return err_errno(e, errno, "loader.log", "loader.log");
-    }
-    stdio[2] = (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = log};
-    k->process->data = k;
-    rc = uv_spawn(all->uv, k->process, &o);
-    (void)close(log);
-    if (rc != 0) {
-        uv_close((uv_handle_t *)STEAL(k->process), on_process_closed);
-        return err_set(e, ERR_UNAVAIL, "loader.spawn", "%s: %s", all->loader, uv_strerror(rc));
-    }
-    uv_unref((uv_handle_t *)k->process);
-    k->tries = 0;
-    return uv_timer_start(&k->timer, on_connect_timer, CONNECT_MS / 5, CONNECT_MS) == 0;
+    if (k->loader == NULL)
+        return err_set(e, ERR_UNAVAIL, "loader.died", "the loader died before the keep began");
+    (void)snprintf(c.dir, sizeof c.dir, "%s/%s", k->all->dir, k->spec->keep_uid);
+    if (!str_copy(c.artifact, sizeof c.artifact, path))
+        return err_set(e, ERR_LIMIT, "loader.path", "the artifact's path is too long");
+    n = control_begin_pack(&c, packet);
+    fd = k->loader->control;
+    k->loader->control = -1;
+    listen_on(k, fd);
+    if (send(fd, packet, n, MSG_NOSIGNAL) == (ssize_t)n)
+        return true;
+    return err_errno(e, errno, "loader.begin", "the loader's socket");
 }
 
 struct wanted { /* a keep that waits for its artifact; the keep may go meanwhile */
@@ -333,14 +361,15 @@ static void on_artifact(void *user, const char *path, const struct err *why)
     free(w);
     if (k == NULL || k->ended)
         return;
-    if (why == NULL && loader_spawn(k, path, &e)) {
+    if (why == NULL && loader_begin(k, path, &e)) {
         say(k, BAILEY__V1__KEEP_STATUS__STATE__starting, "");
         return;
     }
+    stop_listening(k);
     if (why == NULL)
         why = &e;
     (void)snprintf(text, sizeof text, "%s: %.180s", why->reason, why->msg);
-    end(k, text);
+    end(k, "not-started", text);
 }
 
 static bool folder_make(struct keep *k, const Bailey__V1__StartKeep *s, struct err *e)
@@ -349,7 +378,7 @@ static bool folder_make(struct keep *k, const Bailey__V1__StartKeep *s, struct e
 
     proto_pack(&s->base, &b);
     return buf_ok(&b, e) && file_dir(k->all->dir_fd, s->keep_uid, &k->dir_fd, e) &&
-           file_write(k->dir_fd, KEEP_SPEC, buf_bytes(&b), 0600, e);
+           file_replace(k->dir_fd, KEEP_SPEC, buf_bytes(&b), 0600, e);
 }
 
 static struct keep *keep_new(struct keeps *all, const Bailey__V1__StartKeep *s)
@@ -366,6 +395,7 @@ static struct keep *keep_new(struct keeps *all, const Bailey__V1__StartKeep *s)
     k->report.keep_uid = k->spec->keep_uid;
     k->report.epoch = k->spec->epoch;
     k->report.reason = k->reason;
+    k->report.exit_reason = k->exit_reason;
     k->handles = 1;
     k->timer.data = k;
     BUG_ON(uv_timer_init(all->uv, &k->timer) != 0);
@@ -416,13 +446,15 @@ void keeps_start(struct keeps *all, const Bailey__V1__StartKeep *s)
         return;
     }
     k = keep_new(all, s);
-    if (!folder_make(k, s, &e)) {
-        log_error("keep's folder not made", LOG_ERR(&e));
-        end(k, e.msg);
+    /* the loader gets ready while the artifact comes */
+    if (!folder_make(k, s, &e) || !loader_take(k, &e)) {
+        log_error("keep not begun", LOG_ERR(&e));
+        end(k, "not-started", e.msg);
         return;
     }
     say(k, BAILEY__V1__KEEP_STATUS__STATE__starting, "fetching the artifact");
-    tell(k);
+    k->quiet = true;
+    (void)uv_timer_start(&k->timer, on_quiet_timer, QUIET_MS, 0);
     w = calloc(1, sizeof *w);
     BUG_ON(w == NULL);
     w->all = all;
@@ -459,11 +491,11 @@ void keeps_stop(struct keeps *all, const Bailey__V1__StopKeep *s)
     if (k->control >= 0) {
         if (!control_send(k->control, &c, &e))
             log_warn("stop not delivered", LOG_STR("keep", k->spec->name), LOG_ERR(&e));
-    } else if (uv_is_active((uv_handle_t *)&k->timer)) {
-        k->stop_wanted = true; /* the loader is just starting */
+    } else if (k->loader == NULL && uv_is_active((uv_handle_t *)&k->timer)) {
+        k->stop_wanted = true; /* adopted; its loader does not answer yet */
         k->stop = c;
     } else {
-        end(k, c.text); /* nothing was started yet */
+        end(k, "stopped", c.text); /* nothing was started yet */
     }
 }
 
@@ -471,6 +503,25 @@ void keeps_renew(struct keeps *all)
 {
     for (size_t i = 0; i < all->all.n; i++)
         renew(all->all.v[i]);
+}
+
+static void group_load(struct keep *k)
+{
+    AUTO_BUF struct buf b = {.limit = LIMITS_NAME};
+
+    if (file_read(k->dir_fd, KEEP_GROUP, &b, NULL))
+        (void)str_copy(k->group, sizeof k->group, buf_str(&b));
+}
+
+/* Cgroups of this agent's earlier lives that belong to no keep: loaders that waited for one. */
+static void sweep(void *user, const char *group)
+{
+    const struct keeps *all = user;
+
+    for (size_t i = 0; i < all->all.n; i++)
+        if (!all->all.v[i]->ended && strcmp(all->all.v[i]->group, group) == 0)
+            return;
+    limits_sweep(group);
 }
 
 /* One folder of an earlier life. */
@@ -491,6 +542,7 @@ static void adopt(struct keeps *all, const char *uid)
     }
     k = keep_new(all, (const Bailey__V1__StartKeep *)m);
     k->dir_fd = fd;
+    group_load(k);
     if (listen_to(k)) {
         (void)report_load(k);
         k->ended = false; /* somebody answers; it will say */
@@ -500,15 +552,15 @@ static void adopt(struct keeps *all, const char *uid)
     } else if (loader_lives(k)) {
         (void)uv_timer_start(&k->timer, on_connect_timer, CONNECT_MS, CONNECT_MS);
     } else if (k->report.state == BAILEY__V1__KEEP_STATUS__STATE__unknown) {
-        end(k, "agent.restarted: the agent restarted before the keep was started");
+        end(k, "not-started", "agent.restarted: the agent restarted before the keep was started");
     } else {
-        end(k, "loader.lost: nobody answers at the keep's control socket");
+        end(k, "loader-lost", "loader.lost: nobody answers at the keep's control socket");
     }
 }
 
 bool keeps_init(struct keeps *all, uv_loop_t *uv, int data_fd, const char *data, struct err *e)
 {
-    char self[480];
+    char self[480], loader[512];
     struct dirent *d;
     const char *slash;
     ssize_t n;
@@ -519,10 +571,10 @@ bool keeps_init(struct keeps *all, uv_loop_t *uv, int data_fd, const char *data,
     n = readlink("/proc/self/exe", self, sizeof self - 1);
     self[n > 0 ? n : 0] = '\0';
     slash = strrchr(self, '/');
-    (void)snprintf(all->loader, sizeof all->loader, "%.*s/bailey-loader",
+    (void)snprintf(loader, sizeof loader, "%.*s/bailey-loader",
                    slash == NULL ? 0 : (int)(slash - self), self);
-    if (access(all->loader, X_OK) != 0)
-        return err_errno(e, errno, "loader.missing", "%s", all->loader);
+    if (access(loader, X_OK) != 0)
+        return err_errno(e, errno, "loader.missing", "%s", loader);
     if (!file_dir(data_fd, "keeps", &all->dir_fd, e))
         return false;
     dir = opendir(all->dir);
@@ -532,16 +584,17 @@ bool keeps_init(struct keeps *all, uv_loop_t *uv, int data_fd, const char *data,
         if (uid_ok(d->d_name))
             adopt(all, d->d_name);
     (void)closedir(dir);
+    spares_init(&all->spares, uv, data, loader);
+    limits_each(all->spares.prefix, sweep, all);
     return true;
 }
 
 void keeps_close(struct keeps *all)
 {
     for (size_t i = 0; i < all->all.n; i++) {
-        if (all->all.v[i]->process != NULL)
-            all->all.v[i]->process->data = NULL;
         keep_free(all->all.v[i]);
     }
+    spares_close(&all->spares);
     vec_fini(&all->all);
 }
 

@@ -8,6 +8,7 @@
 #include "agent/artifact.h"
 #include "agent/epochs.h"
 #include "agent/lease.h"
+#include "agent/spares.h"
 #include "bailey/v1/session.pb-c.h"
 #include "base/err.h"
 #include "base/vec.h"
@@ -21,7 +22,7 @@ struct keeps {
     struct lease *lease;
     char dir[512]; /* absolute: DIR/keeps */
     int dir_fd;
-    char loader[512]; /* the program */
+    struct spares spares;
     /* Called at every change, also from within keeps_start() and keeps_stop(). */
     void (*on_report)(void *user, const Bailey__V1__KeepReport *r);
     void *user;

@@ -46,6 +46,48 @@ bool control_parse(struct bytes in, struct control *out, struct err *e)
     return true;
 }
 
+#define BEGIN_MAGIC 0x32796c42u /* "Bly2" */
+
+static void put_le(uint8_t *out, uint64_t v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (uint8_t)(v >> (8 * i));
+}
+
+size_t control_begin_pack(const struct control_begin *c, uint8_t out[CONTROL_BEGIN])
+{
+    size_t dir = strlen(c->dir), artifact = strlen(c->artifact);
+
+    put_le(out, BEGIN_MAGIC, 4);
+    put_le(out + 4, (uint64_t)c->deadline_ms, 8);
+    put_le(out + 12, dir, 2);
+    put_le(out + 14, artifact, 2);
+    memcpy(out + 16, c->dir, dir);
+    memcpy(out + 16 + dir, c->artifact, artifact);
+    return 16 + dir + artifact;
+}
+
+bool control_begin_parse(struct bytes in, struct control_begin *out, struct err *e)
+{
+    struct rd r = rd_init(in);
+    struct control_begin c = {0};
+    size_t dir, artifact;
+
+    if (rd_le32(&r, "magic") != BEGIN_MAGIC)
+        rd_bad(&r, "magic");
+    c.deadline_ms = (int64_t)rd_le64(&r, "deadline");
+    dir = rd_le16(&r, "dir");
+    artifact = rd_le16(&r, "artifact");
+    if (dir >= sizeof c.dir || artifact >= sizeof c.artifact)
+        rd_bad(&r, "dir");
+    rd_copy(&r, c.dir, dir, "dir");
+    rd_copy(&r, c.artifact, artifact, "artifact");
+    if (!rd_end(&r, e))
+        return false;
+    *out = c;
+    return true;
+}
+
 static bool address(int dir_fd, struct sockaddr_un *a, int *fd, struct err *e)
 {
     *a = (struct sockaddr_un){.sun_family = AF_UNIX};

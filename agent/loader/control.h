@@ -26,6 +26,16 @@ struct control {
     char text[CONTROL_TEXT];
 };
 
+/* The first packet to a loader that was started before there was a keep for it (keep.h). */
+#define CONTROL_BEGIN 1400 /* the most it has */
+struct control_begin {
+    int64_t deadline_ms;
+    char dir[640], artifact[640]; /* the keep's folder, the program's file */
+};
+
+size_t control_begin_pack(const struct control_begin *c, uint8_t out[CONTROL_BEGIN]);
+NODISCARD bool control_begin_parse(struct bytes in, struct control_begin *out, struct err *e);
+
 void control_pack(const struct control *c, uint8_t out[CONTROL_REQUEST]);
 NODISCARD bool control_parse(struct bytes in, struct control *out, struct err *e);
 

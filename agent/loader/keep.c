@@ -15,6 +15,7 @@
 
 #include "agent/file.h"
 #include "agent/loader/control.h"
+#include "agent/loader/health.h"
 #include "agent/loader/limits.h"
 #include "agent/loader/logfile.h"
 #include "agent/loader/sandbox.h"
@@ -26,19 +27,35 @@
 #include "proto/unpack.h"
 
 #define CLIENTS 8
-#define TERM_AGAIN_MS 5 /* nothing tells when bubblewrap forks the program */
-#define DRAIN_MS 500    /* output that is still in the pipes after the end */
+#define HEALTH_GRACE_MS 5000 /* an unhealthy keep is told to end, then killed */
+#define TERM_AGAIN_MS 5      /* nothing tells when bubblewrap forks the program */
+#define DRAIN_MS 500         /* output that is still in the pipes after the end */
 
-enum { FD_LISTEN, FD_SIGNAL, FD_DEADLINE, FD_TIMER, FD_OUT, FD_ERR, FD_INFO, FD_CLIENT };
+enum {
+    FD_LISTEN,
+    FD_SIGNAL,
+    FD_DEADLINE,
+    FD_TIMER,
+    FD_HEALTH,
+    FD_OUT,
+    FD_ERR,
+    FD_INFO,
+    FD_STATUS,
+    FD_CLIENT
+};
 #define FDS (FD_CLIENT + CLIENTS)
 
 struct keep {
-    const struct keep_options *options;
+    struct keep_options options;
     struct arena arena;
     const Bailey__V1__StartKeep *spec;
     struct supervise life;
     struct limits limits;
     struct sandbox box;
+    bool prepared; /* limits and box are, and nothing runs in them yet */
+    char group[LIMITS_NAME];
+    struct health health;
+    struct err failure; /* why the program could not be executed */
     struct logfile log;
     int dir_fd;
     struct pollfd fds[FDS];
@@ -76,6 +93,8 @@ static void report_fill(const struct keep *k, Bailey__V1__KeepReport *r)
     r->restarts = k->life.restarts;
     r->exit_code = k->life.exit_code;
     r->exit_signal = k->life.exit_signal;
+    r->exit_reason = (char *)(uintptr_t)k->life.exit_reason;
+    r->health = k->health.state;
     r->started_at_ms = k->started_wall_ms;
     r->ended_at_ms = k->ended_wall_ms;
     if (k->life.state == SUPERVISE_WAITING)
@@ -105,7 +124,7 @@ static void report(struct keep *k, size_t only)
 
     report_fill(k, &r);
     proto_pack(&r.base, &packed);
-    if (only == 0 && !file_write(k->dir_fd, KEEP_REPORT, buf_bytes(&packed), 0600, &e))
+    if (only == 0 && !file_replace(k->dir_fd, KEEP_REPORT, buf_bytes(&packed), 0600, &e))
         log_error("state not written", LOG_ERR(&e));
     report_send(k, &packed, only);
 }
@@ -125,23 +144,56 @@ static void step(struct keep *k, struct supervise_event ev);
 
 static void box_close(struct keep *k)
 {
-    for (size_t i = FD_OUT; i <= FD_INFO; i++) {
+    for (size_t i = FD_OUT; i <= FD_STATUS; i++) {
         if (k->fds[i].fd >= 0)
             (void)close(k->fds[i].fd);
         k->fds[i].fd = -1;
     }
 }
 
+/* Cgroups, and in them the process that will become the sandbox. */
+static bool prepare(struct keep *k, struct err *e)
+{
+    limits_make(&k->limits, k->group);
+    k->prepared = sandbox_prepare(&k->limits, &k->box, e);
+    if (!k->prepared)
+        limits_remove(&k->limits);
+    return k->prepared;
+}
+
+static void unprepare(struct keep *k)
+{
+    if (!k->prepared)
+        return;
+    sandbox_discard(&k->box);
+    limits_remove(&k->limits);
+    k->prepared = false;
+}
+
+static bool start_prepared(struct keep *k, struct err *e)
+{
+    const Bailey__V1__Capacity *c = k->spec->limits;
+
+    if (!k->prepared && !prepare(k, e))
+        return false;
+    limits_set(&k->limits, c == NULL ? 0 : c->cpu_milli, c == NULL ? 0 : c->memory_bytes);
+    if (sandbox_start(k->spec, k->options.artifact, k->limits.memory ? 0 : k->limits.memory_bytes,
+                      &k->box, e)) {
+        k->prepared = false;
+        return true;
+    }
+    limits_remove(&k->limits);
+    k->prepared = false;
+    return false;
+}
+
 static void start(struct keep *k)
 {
     struct err e = {0};
 
-    limits_make(&k->limits, k->spec->keep_uid,
-                k->spec->limits == NULL ? 0 : k->spec->limits->cpu_milli,
-                k->spec->limits == NULL ? 0 : k->spec->limits->memory_bytes);
-    if (!sandbox_start(k->spec, k->options->artifact, &k->limits, &k->box, &e)) {
+    k->failure = (struct err){0};
+    if (!start_prepared(k, &e)) {
         log_error("sandbox not started", LOG_ERR(&e));
-        limits_remove(&k->limits);
         step(k, (struct supervise_event){.kind = SUPERVISE_FAILED, .text = e.msg});
         return;
     }
@@ -149,6 +201,7 @@ static void start(struct keep *k)
     k->fds[FD_OUT].fd = k->box.out_fd;
     k->fds[FD_ERR].fd = k->box.err_fd;
     k->fds[FD_INFO].fd = k->box.info_fd;
+    k->fds[FD_STATUS].fd = k->box.status_fd;
 }
 
 static void step(struct keep *k, struct supervise_event ev)
@@ -199,16 +252,75 @@ static void output_drain(struct keep *k)
 
 static void info_read(struct keep *k)
 {
+    sandbox_info(&k->box);
+    k->fds[FD_INFO].fd = k->box.info_fd;
+}
+
+static void status_read(struct keep *k)
+{
+    enum sandbox_news news = sandbox_status(&k->box, k->options.artifact, &k->failure);
     char text[160];
 
-    if (sandbox_info(&k->box)) {
-        k->started_wall_ms = wall();
-        (void)limits_format(&k->limits, text, sizeof text);
-        step(k, (struct supervise_event){
-                    .kind = SUPERVISE_SPAWNED,
-                    .text = k->limits.memory && k->limits.pids && k->limits.cpu ? "" : text});
+    k->fds[FD_STATUS].fd = k->box.status_fd;
+    if (news != SANDBOX_RUNS)
+        return;
+    for (int i = 0; i < 4 && k->fds[FD_INFO].fd >= 0; i++)
+        info_read(k); /* it came before */
+    k->started_wall_ms = wall();
+    (void)limits_format(&k->limits, text, sizeof text);
+    health_started(&k->health, boottime());
+    arm(k->fds[FD_HEALTH].fd, k->health.next_ms);
+    step(k, (struct supervise_event){
+                .kind = SUPERVISE_SPAWNED,
+                .text = k->limits.memory && k->limits.pids && k->limits.cpu ? "" : text});
+}
+
+static void health_news(struct keep *k, enum health_news news)
+{
+    char text[160];
+
+    arm(k->fds[FD_HEALTH].fd, k->health.next_ms);
+    if (news == HEALTH_CHANGED)
+        report(k, 0);
+    if (news != HEALTH_FAILED)
+        return;
+    (void)snprintf(text, sizeof text, "health check failed: %s", k->health.text);
+    step(k, (struct supervise_event){
+                .kind = SUPERVISE_UNHEALTHY, .grace_ms = HEALTH_GRACE_MS, .text = text});
+}
+
+static bool host_network(const struct keep *k)
+{
+    return k->spec->runtime != NULL && strcmp(k->spec->runtime->network, "host") == 0;
+}
+
+static void ended(struct keep *k, int status)
+{
+    struct supervise_event ev = {.kind = SUPERVISE_EXITED};
+    char text[400];
+
+    for (int i = 0; i < 4 && k->fds[FD_STATUS].fd >= 0; i++)
+        status_read(k); /* it began, though we had no time to see it */
+    health_stopped(&k->health);
+    arm(k->fds[FD_HEALTH].fd, 0);
+    limits_kill(&k->limits);
+    k->alive = false;
+    k->box.pid = 0;
+    output_drain(k);
+    ev.out_of_memory = limits_out_of_memory(&k->limits);
+    limits_remove(&k->limits);
+    box_close(k);
+    if (WIFSIGNALED(status))
+        ev.exit_signal = WTERMSIG(status);
+    else if (WEXITSTATUS(status) > 128 && WEXITSTATUS(status) <= 128 + SIGRTMAX)
+        ev.exit_signal = WEXITSTATUS(status) - 128; /* how bubblewrap says it */
+    else
+        ev.exit_code = WEXITSTATUS(status);
+    if (k->failure.code != ERR_NONE) {
+        (void)snprintf(text, sizeof text, "%s: %.280s", k->failure.reason, k->failure.msg);
+        ev = (struct supervise_event){.kind = SUPERVISE_FAILED, .text = text};
     }
-    k->fds[FD_INFO].fd = k->box.info_fd;
+    step(k, ev);
 }
 
 static void reap(struct keep *k)
@@ -216,27 +328,15 @@ static void reap(struct keep *k)
     int status;
     pid_t pid;
 
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        struct supervise_event ev = {.kind = SUPERVISE_EXITED};
-
-        if (pid != k->box.pid || !k->alive)
-            continue;
-        for (int i = 0; i < 3 && k->fds[FD_INFO].fd >= 0; i++)
-            info_read(k); /* it began, though we had no time to see it */
-        limits_kill(&k->limits);
-        k->alive = false;
-        output_drain(k);
-        ev.out_of_memory = limits_out_of_memory(&k->limits);
-        limits_remove(&k->limits);
-        box_close(k);
-        if (WIFSIGNALED(status))
-            ev.exit_signal = WTERMSIG(status);
-        else if (WEXITSTATUS(status) > 128 && WEXITSTATUS(status) <= 128 + SIGRTMAX)
-            ev.exit_signal = WEXITSTATUS(status) - 128; /* how bubblewrap says it */
-        else
-            ev.exit_code = WEXITSTATUS(status);
-        step(k, ev);
-    }
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        if (k->health.checker > 0 && pid == k->health.checker)
+            health_news(k, health_reaped(&k->health, status, boottime()));
+        else if (pid == k->box.pid && k->alive)
+            ended(k, status);
+        else if (pid == k->box.pid && k->prepared) {
+            k->box.pid = 0; /* somebody killed it; the next start makes another */
+            unprepare(k);
+        }
 }
 
 static void on_signal(struct keep *k)
@@ -294,7 +394,12 @@ static void on_timer(struct keep *k, size_t i)
 
     if (read(k->fds[i].fd, &count, sizeof count) != (ssize_t)sizeof count)
         return;
-    step(k, (struct supervise_event){.kind = i == FD_TIMER ? SUPERVISE_TIMER : SUPERVISE_DEADLINE});
+    if (i == FD_HEALTH)
+        health_news(k,
+                    health_tick(&k->health, k->box.inner, host_network(k), &k->limits, boottime()));
+    else
+        step(k, (struct supervise_event){.kind =
+                                             i == FD_TIMER ? SUPERVISE_TIMER : SUPERVISE_DEADLINE});
 }
 
 static void dispatch(struct keep *k, size_t i)
@@ -303,12 +408,14 @@ static void dispatch(struct keep *k, size_t i)
         on_listen(k);
     else if (i == FD_SIGNAL)
         on_signal(k);
-    else if (i == FD_DEADLINE || i == FD_TIMER)
+    else if (i == FD_DEADLINE || i == FD_TIMER || i == FD_HEALTH)
         on_timer(k, i);
     else if (i == FD_OUT || i == FD_ERR)
         (void)output_read(k, i);
     else if (i == FD_INFO)
         info_read(k);
+    else if (i == FD_STATUS)
+        status_read(k);
     else
         on_client(k, i);
 }
@@ -366,34 +473,105 @@ static bool descriptors(struct keep *k, struct err *e)
     k->fds[FD_SIGNAL].fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     k->fds[FD_DEADLINE].fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     k->fds[FD_TIMER].fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (k->fds[FD_SIGNAL].fd < 0 || k->fds[FD_DEADLINE].fd < 0 || k->fds[FD_TIMER].fd < 0)
+    k->fds[FD_HEALTH].fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (k->fds[FD_HEALTH].fd < 0 || k->fds[FD_SIGNAL].fd < 0 || k->fds[FD_DEADLINE].fd < 0 ||
+        k->fds[FD_TIMER].fd < 0)
         return err_errno(e, errno, "keep.descriptors", "signals and timers");
-    return control_listen(k->dir_fd, &k->fds[FD_LISTEN].fd, e);
+    return true;
+}
+
+/* Waits for the agent's word; meanwhile the cgroups are made and joined. False without an error: it
+ * is not needed. */
+static bool spare_wait(struct keep *k, struct control_begin *begin, struct err *e)
+{
+    struct pollfd fds[2] = {{k->options.control_fd, POLLIN, 0}, {k->fds[FD_SIGNAL].fd, POLLIN, 0}};
+    uint8_t packet[CONTROL_BEGIN + 1];
+    ssize_t n;
+
+    while (poll(fds, 2, -1) < 0 && errno == EINTR)
+        ;
+    if (fds[0].revents == 0)
+        return false; /* a signal: to us, or the prepared child's end */
+    n = recv(k->options.control_fd, packet, sizeof packet, MSG_DONTWAIT);
+    if (n <= 0)
+        return false;
+    return control_begin_parse((struct bytes){packet, (size_t)n}, begin, e);
+}
+
+static bool folder_open(struct keep *k, struct err *e)
+{
+    struct bytes group;
+    int fd;
+
+    k->dir_fd = open(k->options.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (k->dir_fd < 0)
+        return err_errno(e, errno, "keep.folder", "%s", k->options.dir);
+    if (flock(k->dir_fd, LOCK_EX | LOCK_NB) != 0) /* the agent has given this keep up */
+        return err_set(e, ERR_CONFLICT, "keep.locked", "%s is not ours to run", k->options.dir);
+    if (k->options.spare) {
+        fd = openat(k->dir_fd, KEEP_LOADER_LOG, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        if (fd >= 0)
+            (void)dup2(fd, 2), (void)close(fd);
+    }
+    if (!spec_load(k, e))
+        return false;
+    if (k->group[0] == '\0')
+        (void)str_copy(k->group, sizeof k->group, k->spec->keep_uid);
+    group = bytes_str(k->group);
+    return file_replace(k->dir_fd, KEEP_GROUP, group, 0600, e) &&
+           logfile_open(&k->log, k->dir_fd, LOGFILE_BYTES, e) &&
+           control_listen(k->dir_fd, &k->fds[FD_LISTEN].fd, e);
+}
+
+static void life_init(struct keep *k)
+{
+    const Bailey__V1__Restart *restart = k->spec->restart;
+
+    k->life.policy = restart_policy_parse(restart == NULL ? NULL : restart->policy);
+    k->life.backoff_ms = duration_or(restart == NULL ? NULL : restart->backoff, 1000);
+    k->life.max_backoff_ms = duration_or(restart == NULL ? NULL : restart->max_backoff, 300000);
+    k->life.exit_reason = "";
+    health_init(&k->health, k->spec->health);
+    k->deadline_ms = k->options.deadline_ms;
+    arm(k->fds[FD_DEADLINE].fd, k->deadline_ms);
+}
+
+/* True when there is a keep to run. */
+static bool begin(struct keep *k, struct control_begin *wanted, struct err *e)
+{
+    if (!descriptors(k, e))
+        return false;
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (k->options.group != NULL)
+        (void)str_copy(k->group, sizeof k->group, k->options.group);
+    if (k->options.spare) {
+        if (!prepare(k, e) || !spare_wait(k, wanted, e))
+            return false;
+        k->options.dir = wanted->dir;
+        k->options.artifact = wanted->artifact;
+        k->options.deadline_ms = wanted->deadline_ms;
+    }
+    k->fds[FD_CLIENT].fd = k->options.control_fd;
+    return folder_open(k, e);
 }
 
 bool keep_run(const struct keep_options *o, struct err *e)
 {
     static struct keep k; /* large, and there is one */
-    const Bailey__V1__Restart *restart;
+    static struct control_begin wanted;
+    struct err why = {0};
 
-    k.options = o;
-    k.dir_fd = open(o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (k.dir_fd < 0)
-        return err_errno(e, errno, "keep.folder", "%s", o->dir);
-    if (flock(k.dir_fd, LOCK_EX | LOCK_NB) != 0) /* the agent has given this keep up */
-        return err_set(e, ERR_CONFLICT, "keep.locked", "%s is not ours to run", o->dir);
-    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-    if (!spec_load(&k, e) || !logfile_open(&k.log, k.dir_fd, LOGFILE_BYTES, e) ||
-        !descriptors(&k, e))
-        return false;
-    restart = k.spec->restart;
-    k.life.policy = restart_policy_parse(restart == NULL ? NULL : restart->policy);
-    k.life.backoff_ms = duration_or(restart == NULL ? NULL : restart->backoff, 1000);
-    k.life.max_backoff_ms = duration_or(restart == NULL ? NULL : restart->max_backoff, 300000);
-    k.deadline_ms = o->deadline_ms;
-    arm(k.fds[FD_DEADLINE].fd, k.deadline_ms);
+    k = (struct keep){.options = *o, .dir_fd = -1, .log.fd = -1};
+    if (!begin(&k, &wanted, &why)) {
+        unprepare(&k);
+        if (e != NULL)
+            *e = why;
+        return why.code == ERR_NONE;
+    }
+    life_init(&k);
     step(&k, (struct supervise_event){.kind = SUPERVISE_BEGIN});
     loop(&k);
+    unprepare(&k);
     (void)unlinkat(k.dir_fd, CONTROL_SOCKET, 0);
     logfile_close(&k.log);
     arena_fini(&k.arena);

@@ -1,5 +1,6 @@
 #include "agent/loader/limits.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -38,86 +39,92 @@ static bool put_num(const char *dir, const char *file, uint64_t v)
     return put(dir, file, text);
 }
 
-/* The keep's folder under one hierarchy; NULL where it cannot be made. */
-static const char *group(struct limits *l, const char *hierarchy, const char *uid)
-{
-    char base[160];
-    char *path = l->path[l->n];
+static const char *const v1_hierarchies[] = {ROOT "/memory", ROOT "/pids", ROOT "/cpu",
+                                             ROOT "/unified"};
 
-    (void)snprintf(base, sizeof base, "%s/bailey", hierarchy);
-    if (mkdir(base, 0755) != 0 && errno != EEXIST)
-        return NULL;
-    (void)snprintf(path, sizeof l->path[0], "%s/bailey/%.40s", hierarchy, uid);
+/* The keep's folder under one hierarchy, where it can be made. */
+static void group(struct limits *l, const char *hierarchy, const char *name)
+{
+    char path[160];
+
+    (void)snprintf(path, sizeof path, "%s/bailey", hierarchy);
     if (mkdir(path, 0755) != 0 && errno != EEXIST)
-        return path[0] = '\0', NULL;
-    l->n++;
-    return path;
+        return;
+    if (l->v2)
+        (void)put(path, "cgroup.subtree_control", "+memory +pids +cpu");
+    (void)snprintf(path, sizeof path, "%s/bailey/%.*s", hierarchy, LIMITS_NAME - 1, name);
+    if (mkdir(path, 0755) != 0 && errno != EEXIST)
+        return;
+    memcpy(l->path[l->n++], path, sizeof path);
+    (void)snprintf(path, sizeof path, "%s/cgroup.kill", l->path[l->n - 1]);
+    l->kill = l->kill || access(path, W_OK) == 0;
 }
 
-static void make_v2(struct limits *l, const char *uid, uint64_t cpu_milli, uint64_t memory_bytes)
+void limits_make(struct limits *l, const char *name)
+{
+    *l = (struct limits){.v2 = access(ROOT "/cgroup.controllers", F_OK) == 0};
+    if (l->v2) {
+        (void)put(ROOT, "cgroup.subtree_control", "+memory +pids +cpu");
+        group(l, ROOT, name);
+        return;
+    }
+    for (size_t i = 0; i < sizeof v1_hierarchies / sizeof v1_hierarchies[0]; i++)
+        if (access(v1_hierarchies[i], W_OK) == 0 && l->n < LIMITS_GROUPS)
+            group(l, v1_hierarchies[i], name);
+}
+
+static void set_v2(struct limits *l, const char *dir, uint64_t cpu_milli)
 {
     char text[64];
-    const char *dir;
 
-    (void)put(ROOT, "cgroup.subtree_control", "+memory +pids +cpu");
-    (void)mkdir(ROOT "/bailey", 0755);
-    (void)put(ROOT "/bailey", "cgroup.subtree_control", "+memory +pids +cpu");
-    dir = group(l, ROOT, uid);
-    if (dir == NULL)
-        return;
-    l->kill = true;
     l->pids = put_num(dir, "pids.max", LIMITS_PIDS);
-    l->memory = memory_bytes > 0 && put_num(dir, "memory.max", memory_bytes);
+    l->memory = l->memory_bytes > 0 && put_num(dir, "memory.max", l->memory_bytes);
     (void)put(dir, "memory.swap.max", "0");
+    (void)put(dir, "memory.oom.group", "1");
     (void)snprintf(text, sizeof text, "%" PRIu64 " %d", cpu_milli * PERIOD_US / 1000, PERIOD_US);
     l->cpu = cpu_milli > 0 && put(dir, "cpu.max", text);
 }
 
-static void make_v1(struct limits *l, const char *uid, uint64_t cpu_milli, uint64_t memory_bytes)
+/* Each hierarchy has its own files only, so a write into another's folder just fails. */
+static void set_v1(struct limits *l, const char *dir, uint64_t cpu_milli)
 {
-    const char *dir;
-
-    if (memory_bytes > 0 && (dir = group(l, ROOT "/memory", uid)) != NULL) {
-        l->memory = put_num(dir, "memory.limit_in_bytes", memory_bytes);
-        (void)put_num(dir, "memory.memsw.limit_in_bytes", memory_bytes);
+    if (put_num(dir, "pids.max", LIMITS_PIDS))
+        l->pids = true;
+    if (l->memory_bytes > 0 && put_num(dir, "memory.limit_in_bytes", l->memory_bytes)) {
+        l->memory = true;
+        (void)put_num(dir, "memory.memsw.limit_in_bytes", l->memory_bytes);
     }
-    if ((dir = group(l, ROOT "/pids", uid)) != NULL)
-        l->pids = put_num(dir, "pids.max", LIMITS_PIDS);
-    if (cpu_milli > 0 && (dir = group(l, ROOT "/cpu", uid)) != NULL)
-        l->cpu = put_num(dir, "cpu.cfs_period_us", PERIOD_US) &&
-                 put_num(dir, "cpu.cfs_quota_us", cpu_milli * PERIOD_US / 1000);
-    if (access(ROOT "/unified/cgroup.procs", W_OK) == 0 &&
-        (dir = group(l, ROOT "/unified", uid)) != NULL) {
-        char path[256];
-
-        (void)snprintf(path, sizeof path, "%s/cgroup.kill", dir);
-        l->kill = access(path, W_OK) == 0;
-    }
+    if (cpu_milli > 0 && put_num(dir, "cpu.cfs_period_us", PERIOD_US) &&
+        put_num(dir, "cpu.cfs_quota_us", cpu_milli * PERIOD_US / 1000))
+        l->cpu = true;
 }
 
-void limits_make(struct limits *l, const char *uid, uint64_t cpu_milli, uint64_t memory_bytes)
+void limits_set(struct limits *l, uint64_t cpu_milli, uint64_t memory_bytes)
 {
-    *l = (struct limits){.memory_bytes = memory_bytes};
-    if (access(ROOT "/cgroup.controllers", F_OK) == 0)
-        make_v2(l, uid, cpu_milli, memory_bytes);
-    else
-        make_v1(l, uid, cpu_milli, memory_bytes);
+    l->memory_bytes = memory_bytes;
+    l->memory = l->pids = l->cpu = false;
+    for (unsigned i = 0; i < l->n; i++)
+        if (l->v2)
+            set_v2(l, l->path[i], cpu_milli);
+        else
+            set_v1(l, l->path[i], cpu_milli);
 }
 
 bool limits_enter(const struct limits *l)
 {
-    const struct rlimit none = {0, 0};
-
     for (unsigned i = 0; i < l->n; i++)
         if (!put_num(l->path[i], "cgroup.procs", (uint64_t)getpid()))
             return false;
-    (void)setrlimit(RLIMIT_CORE, &none); /* a core file would hold the keep's memory */
-    if (!l->memory && l->memory_bytes > 0) {
-        struct rlimit space = {l->memory_bytes, l->memory_bytes};
-
-        (void)setrlimit(RLIMIT_AS, &space);
-    }
     return true;
+}
+
+void limits_rlimits(uint64_t as_bytes)
+{
+    const struct rlimit none = {0, 0}, space = {as_bytes, as_bytes};
+
+    (void)setrlimit(RLIMIT_CORE, &none); /* a core file would hold the keep's memory */
+    if (as_bytes > 0)
+        (void)setrlimit(RLIMIT_AS, &space);
 }
 
 void limits_kill(const struct limits *l)
@@ -156,19 +163,39 @@ void limits_remove(const struct limits *l)
             (void)nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 }
 
-void limits_sweep(const char *uid)
-{
-    static const char *const roots[] = {ROOT "/unified", ROOT, ROOT "/memory", ROOT "/pids",
-                                        ROOT "/cpu"};
+static const char *const all_hierarchies[] = {ROOT "/unified", ROOT, ROOT "/memory", ROOT "/pids",
+                                              ROOT "/cpu"};
+#define HIERARCHIES (sizeof all_hierarchies / sizeof all_hierarchies[0])
 
-    for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
+void limits_sweep(const char *name)
+{
+    for (size_t i = 0; i < HIERARCHIES; i++) {
         struct limits l = {.n = 1};
 
-        (void)snprintf(l.path[0], sizeof l.path[0], "%s/bailey/%.40s", roots[i], uid);
+        (void)snprintf(l.path[0], sizeof l.path[0], "%s/bailey/%.*s", all_hierarchies[i],
+                       LIMITS_NAME - 1, name);
         if (access(l.path[0], F_OK) != 0)
             continue;
         limits_kill(&l);
         limits_remove(&l);
+    }
+}
+
+void limits_each(const char *prefix, void (*each)(void *user, const char *name), void *user)
+{
+    for (size_t i = 0; i < HIERARCHIES; i++) {
+        char path[160];
+        struct dirent *d;
+        DIR *dir;
+
+        (void)snprintf(path, sizeof path, "%s/bailey", all_hierarchies[i]);
+        dir = opendir(path);
+        while (dir != NULL && (d = readdir(dir)) != NULL)
+            if (d->d_type == DT_DIR && d->d_name[0] != '.' &&
+                strncmp(d->d_name, prefix, strlen(prefix)) == 0)
+                each(user, d->d_name);
+        if (dir != NULL)
+            (void)closedir(dir);
     }
 }
 

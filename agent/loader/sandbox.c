@@ -13,7 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/loader/entry.h"
+#include "agent/loader/exec_error.h"
 #include "base/buf.h"
+#include "base/str.h"
 
 #define ARGS_FD 100 /* what bubblewrap inherits, at fixed places */
 #define INFO_FD 101
@@ -113,48 +116,70 @@ static void add_options(struct buf *b, const Bailey__V1__StartKeep *spec, const 
     opt(b, "--info-fd", "101", NULL), opt(b, "--seccomp", "102", NULL);
 }
 
-static bool args_file(struct buf *b, int *out, struct err *e)
-{
-    int fd;
+struct go { /* through go_fd, once */
+    uint64_t as_bytes;
+    uint64_t argv_bytes; /* in the file argv_fd: texts with their NULs */
+};
 
-    if (!buf_ok(b, e))
-        return false;
-    fd = memfd_create("arguments", MFD_CLOEXEC);
-    if (fd < 0 || write(fd, b->p, b->n) != (ssize_t)b->n || lseek(fd, 0, SEEK_SET) != 0) {
-        if (fd >= 0)
-            (void)close(fd);
-        return err_errno(e, errno, "sandbox.arguments", "arguments of the sandbox");
-    }
-    *out = fd;
-    return true;
+#define ARGV_MAX (2u << 20)
+#define WORDS_MAX 65536
+
+static void child_exec(char *texts, size_t n)
+{
+    static char *argv[WORDS_MAX + 8];
+    size_t words = 0;
+
+    argv[words++] = (char[]){"bwrap"}, argv[words++] = (char[]){"--args"};
+    argv[words++] = (char[]){"100"}, argv[words++] = (char[]){"--"};
+    argv[words++] = (char[]){ENTRY_SELF_PATH};
+    for (char *p = texts; p < texts + n && words < WORDS_MAX; p += strlen(p) + 1)
+        argv[words++] = p;
+    execvp(argv[0], argv);
+    _exit(127);
 }
 
 struct child { /* what the child needs, made before the fork */
-    int args, seccomp, info, out, err;
+    int go, args, argv, seccomp, info, status, entry, out, err, null;
     pid_t parent;
-    char **argv;
 };
 
-/* The child: only calls that are fine between fork and exec. */
+/* Descriptors to the places where bubblewrap and the entry look for them. */
+static bool child_descriptors(const struct child *c)
+{
+    const int from[] = {c->null, c->out, c->err, c->args, c->info, c->seccomp, c->status, c->entry};
+    const int to[] = {0, 1, 2, ARGS_FD, INFO_FD, SECCOMP_FD, ENTRY_STATUS_FD, ENTRY_SELF_FD};
+
+    for (size_t i = 0; i < sizeof to / sizeof to[0]; i++)
+        if (dup2(from[i], to[i]) < 0)
+            return false;
+    /* nothing else that whoever started us may have left open */
+    return close_range(3, ARGS_FD - 1, CLOSE_RANGE_CLOEXEC) == 0 &&
+           close_range(ENTRY_SELF_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC) == 0;
+}
+
+/* The child, a copy of a process with one thread. */
 static void child_run(const struct child *c, const struct limits *l)
 {
+    struct go go;
     sigset_t none;
+    ssize_t n;
+    void *texts;
 
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)signal(SIGPIPE, SIG_DFL), (void)signal(SIGHUP, SIG_DFL);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)signal(SIGPIPE, SIG_DFL), (void)signal(SIGHUP, SIG_DFL);
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != c->parent || !limits_enter(l))
+    if (getppid() != c->parent || !limits_enter(l) || !child_descriptors(c))
         _exit(125);
-    if (dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), 0) < 0 || dup2(c->out, 1) < 0 ||
-        dup2(c->err, 2) < 0 || dup2(c->args, ARGS_FD) < 0 || dup2(c->info, INFO_FD) < 0 ||
-        dup2(c->seccomp, SECCOMP_FD) < 0)
+    while ((n = read(c->go, &go, sizeof go)) < 0 && errno == EINTR)
+        ;
+    if (n != (ssize_t)sizeof go || go.argv_bytes > ARGV_MAX)
+        _exit(125); /* not wanted any more */
+    texts = mmap(NULL, go.argv_bytes + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE, c->argv, 0);
+    if (texts == MAP_FAILED)
         _exit(125);
-    /* nothing else that whoever started us may have left open */
-    (void)close_range(3, ARGS_FD - 1, CLOSE_RANGE_CLOEXEC);
-    (void)close_range(SECCOMP_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC);
-    execvp(c->argv[0], c->argv);
-    _exit(127);
+    limits_rlimits(go.as_bytes);
+    child_exec(texts, go.argv_bytes);
 }
 
 static void close_all(const int *fds, size_t n)
@@ -164,74 +189,187 @@ static void close_all(const int *fds, size_t n)
             (void)close(fds[i]);
 }
 
+/* The static program: beside ours, or in bin/ beside our folder, as it is for tests. */
+static int entry_open(void)
+{
+    static const char *const places[] = {"", "../bin/"};
+    char self[480], path[512];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    int fd = -1;
+
+    self[n > 0 ? n : 0] = '\0';
+    n = strrchr(self, '/') == NULL ? 0 : strrchr(self, '/') - self;
+    for (size_t i = 0; fd < 0 && i < sizeof places / sizeof places[0]; i++) {
+        (void)snprintf(path, sizeof path, "%.*s/%sbailey-entry", (int)n, self, places[i]);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    return fd;
+}
+
+static bool child_make(struct child *c, struct err *e)
+{
+    if (!seccomp_filter(&c->seccomp, e))
+        return false;
+    c->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    c->args = memfd_create("arguments", MFD_CLOEXEC);
+    c->argv = memfd_create("words", MFD_CLOEXEC);
+    if (c->null < 0 || c->args < 0 || c->argv < 0)
+        return err_errno(e, errno, "sandbox.files", "files of the sandbox");
+    c->entry = entry_open();
+    return c->entry >= 0 || err_errno(e, errno, "sandbox.entry-missing", "bailey-entry");
+}
+
 static bool spawn(struct child *c, const struct limits *l, struct sandbox *s, struct err *e)
 {
-    int p[6] = {-1, -1, -1, -1, -1, -1};
+    int p[10] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
 
-    if (pipe2(p, O_CLOEXEC) != 0 || pipe2(p + 2, O_CLOEXEC) != 0 || pipe2(p + 4, O_CLOEXEC) != 0) {
-        close_all(p, 6);
-        return err_errno(e, errno, "sandbox.pipe", "pipes of the sandbox");
-    }
-    c->out = p[1], c->err = p[3], c->info = p[5], c->parent = getpid();
+    for (size_t i = 0; i < 10; i += 2)
+        if (pipe2(p + i, O_CLOEXEC) != 0) {
+            close_all(p, 10);
+            return err_errno(e, errno, "sandbox.pipe", "pipes of the sandbox");
+        }
+    c->out = p[1], c->err = p[3], c->info = p[5], c->status = p[7], c->go = p[8];
+    c->parent = getpid();
     s->pid = fork();
-    if (s->pid == 0)
+    if (s->pid == 0) {
+        (void)close(p[9]); /* or our waiting would never see the loader's end of it close */
         child_run(c, l);
-    close_all((int[]){p[1], p[3], p[5]}, 3);
+    }
+    close_all((int[]){p[1], p[3], p[5], p[7], p[8]}, 5);
     if (s->pid < 0) {
-        close_all((int[]){p[0], p[2], p[4]}, 3);
+        close_all((int[]){p[0], p[2], p[4], p[6], p[9]}, 5);
         return err_errno(e, errno, "sandbox.fork", "process of the sandbox");
     }
-    s->out_fd = p[0], s->err_fd = p[2], s->info_fd = p[4], s->inner = 0;
-    s->info_n = 0;
-    memset(s->info, 0, sizeof s->info);
-    for (size_t i = 0; i < 6; i += 2)
+    s->out_fd = p[0], s->err_fd = p[2], s->info_fd = p[4], s->status_fd = p[6], s->go_fd = p[9];
+    for (size_t i = 0; i < 8; i += 2)
         (void)fcntl(p[i], F_SETFL, O_NONBLOCK);
     return true;
 }
 
-bool sandbox_start(const Bailey__V1__StartKeep *spec, const char *artifact, const struct limits *l,
-                   struct sandbox *s, struct err *e)
+bool sandbox_prepare(const struct limits *l, struct sandbox *s, struct err *e)
 {
-    AUTO_BUF struct buf options = {0};
-    struct child c = {.args = -1, .seccomp = -1};
-    size_t n_args = spec->runtime == NULL ? 0 : spec->runtime->n_args;
-    char program[128], args_fd[8];
+    struct child c = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0};
     bool ok;
 
-    (void)snprintf(program, sizeof program, "/app/%s", program_name(spec->artifact_name));
-    (void)snprintf(args_fd, sizeof args_fd, "%d", ARGS_FD);
-    add_options(&options, spec, artifact, program);
-    c.argv = calloc(n_args + 6, sizeof *c.argv);
-    if (c.argv == NULL)
-        return err_set(e, ERR_NOMEM, "memory", "no memory for the arguments");
-    c.argv[0] = (char[]){"bwrap"}, c.argv[1] = (char[]){"--args"}, c.argv[2] = args_fd;
-    c.argv[3] = (char[]){"--"}, c.argv[4] = program;
-    for (size_t i = 0; i < n_args; i++)
-        c.argv[5 + i] = spec->runtime->args[i];
-    ok = args_file(&options, &c.args, e) && seccomp_filter(&c.seccomp, e) && spawn(&c, l, s, e);
-    close_all((int[]){c.args, c.seccomp}, 2);
-    free(c.argv);
+    *s = (struct sandbox){.info_fd = -1,
+                          .status_fd = -1,
+                          .out_fd = -1,
+                          .err_fd = -1,
+                          .go_fd = -1,
+                          .args_fd = -1,
+                          .argv_fd = -1};
+    ok = child_make(&c, e) && spawn(&c, l, s, e);
+    close_all((int[]){c.seccomp, c.null, c.entry}, 3);
+    if (ok)
+        s->args_fd = c.args, s->argv_fd = c.argv;
+    else
+        close_all((int[]){c.args, c.argv}, 2);
     return ok;
 }
 
-/* bubblewrap writes this text in pieces and closes the pipe when the sandbox is there. */
-bool sandbox_info(struct sandbox *s)
+static void unprepare(struct sandbox *s)
+{
+    close_all((int[]){s->go_fd, s->args_fd, s->argv_fd}, 3);
+    s->go_fd = s->args_fd = s->argv_fd = -1;
+}
+
+void sandbox_discard(struct sandbox *s)
+{
+    unprepare(s);
+    close_all((int[]){s->info_fd, s->status_fd, s->out_fd, s->err_fd}, 4);
+    s->info_fd = s->status_fd = s->out_fd = s->err_fd = -1;
+    if (s->pid > 0) {
+        (void)kill(s->pid, SIGKILL);
+        while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    s->pid = 0;
+}
+
+/* pwrite: the child reads from the shared offset, which stays at 0. */
+static bool file_fill(int fd, struct buf *b, struct err *e)
+{
+    if (!buf_ok(b, e))
+        return false;
+    return pwrite(fd, b->p, b->n, 0) == (ssize_t)b->n ||
+           err_errno(e, errno, "sandbox.arguments", "arguments of the sandbox");
+}
+
+static bool start(const Bailey__V1__StartKeep *spec, const char *artifact, uint64_t as_bytes,
+                  struct sandbox *s, struct err *e)
+{
+    AUTO_BUF struct buf options = {0}, words = {.limit = ARGV_MAX};
+    size_t n_args = spec->runtime == NULL ? 0 : spec->runtime->n_args;
+    char program[128];
+    struct go go = {.as_bytes = as_bytes};
+
+    (void)snprintf(program, sizeof program, "/app/%s", program_name(spec->artifact_name));
+    add_options(&options, spec, artifact, program);
+    opt(&words, program, NULL, NULL);
+    for (size_t i = 0; i < n_args; i++)
+        opt(&words, spec->runtime->args[i], NULL, NULL);
+    if (n_args > WORDS_MAX - 8)
+        return err_set(e, ERR_LIMIT, "sandbox.arguments", "more than %d arguments", WORDS_MAX - 8);
+    if (!file_fill(s->args_fd, &options, e) || !file_fill(s->argv_fd, &words, e))
+        return false;
+    go.argv_bytes = words.n;
+    return write(s->go_fd, &go, sizeof go) == (ssize_t)sizeof go ||
+           err_errno(e, errno, "sandbox.go", "the sandbox's process is not there any more");
+}
+
+bool sandbox_start(const Bailey__V1__StartKeep *spec, const char *artifact, uint64_t as_bytes,
+                   struct sandbox *s, struct err *e)
+{
+    if (start(spec, artifact, as_bytes, s, e)) {
+        unprepare(s);
+        return true;
+    }
+    sandbox_discard(s);
+    return false;
+}
+
+/* bubblewrap writes this text in pieces and closes the pipe. */
+void sandbox_info(struct sandbox *s)
 {
     const char *at;
     ssize_t n = read(s->info_fd, s->info + s->info_n, sizeof s->info - 1 - s->info_n);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return false;
+        return;
     if (n > 0) {
         s->info_n += (size_t)n;
-        return false;
+        return;
     }
     at = strstr(s->info, "\"child-pid\":");
     if (at != NULL)
         s->inner = (pid_t)strtol(at + 12, NULL, 10);
     (void)close(s->info_fd);
     s->info_fd = -1;
-    return s->inner > 0;
+}
+
+enum sandbox_news sandbox_status(struct sandbox *s, const char *artifact, struct err *e)
+{
+    struct entry_failure f;
+    ssize_t n = read(s->status_fd, s->status + s->status_n, sizeof s->status - s->status_n);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return SANDBOX_NOTHING;
+    if (n > 0) {
+        s->status_n += (size_t)n;
+        return SANDBOX_NOTHING;
+    }
+    (void)close(s->status_fd);
+    s->status_fd = -1;
+    if (s->status_n == 1 && s->status[0] == ENTRY_READY)
+        return SANDBOX_RUNS;
+    if (s->status_n == 1 + sizeof f && s->status[0] == ENTRY_READY) {
+        memcpy(&f, s->status + 1, sizeof f);
+        (void)exec_error(f.error, artifact, e);
+    } else {
+        (void)err_set(e, ERR_UNAVAIL, "sandbox.setup",
+                      "the sandbox was not set up; its last words are in the keep's log");
+    }
+    return SANDBOX_FAILED;
 }
 
 /* The program is the child of the sandbox's first process, which as process 1 ignores SIGTERM. */
@@ -274,12 +412,13 @@ bool sandbox_probe(struct err *e)
     ssize_t n;
     int status = -1;
 
-    if (!sandbox_start(&spec, "/bin/true", &none, &s, e))
+    if (!sandbox_prepare(&none, &s, e) || !sandbox_start(&spec, "/bin/true", 0, &s, e))
         return false;
     while (waitpid(s.pid, &status, 0) < 0 && errno == EINTR)
         ;
+    s.pid = 0;
     n = read(s.err_fd, text, sizeof text - 1);
-    close_all((int[]){s.out_fd, s.err_fd, s.info_fd}, 3);
+    sandbox_discard(&s);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return true;
     text[n > 0 ? n : 0] = '\0';

@@ -52,17 +52,36 @@ static unsigned again(struct supervise *s, bool failed, int64_t now_ms)
 
 static unsigned exited(struct supervise *s, const struct supervise_event *ev, int64_t now_ms)
 {
+    bool unhealthy = s->unhealthy;
+
     s->exit_code = ev->exit_code;
     s->exit_signal = ev->exit_signal;
+    s->unhealthy = false;
     if (s->state == SUPERVISE_STOPPING)
         return end(s);
+    s->exit_reason = unhealthy              ? "unhealthy"
+                     : ev->out_of_memory    ? "out-of-memory"
+                     : ev->exit_signal != 0 ? "signal"
+                                            : "exited";
+    if (unhealthy) /* the reason stands already */
+        return again(s, true, now_ms);
     if (ev->out_of_memory)
         say(s, "memory limit reached");
     else if (ev->exit_signal != 0)
         (void)snprintf(s->reason, sizeof s->reason, "ended by signal %d", ev->exit_signal);
     else
         (void)snprintf(s->reason, sizeof s->reason, "exited with code %d", ev->exit_code);
-    return again(s, ev->exit_code != 0 || ev->exit_signal != 0, now_ms);
+    return again(s, ev->out_of_memory || ev->exit_code != 0 || ev->exit_signal != 0, now_ms);
+}
+
+static unsigned unhealthy(struct supervise *s, const struct supervise_event *ev, int64_t now_ms)
+{
+    if (s->state != SUPERVISE_RUNNING || s->unhealthy)
+        return 0;
+    s->unhealthy = true;
+    s->timer_ms = now_ms + ev->grace_ms;
+    say(s, ev->text);
+    return SUPERVISE_DO_TERM | SUPERVISE_DO_REPORT;
 }
 
 static unsigned stop(struct supervise *s, const struct supervise_event *ev, int64_t now_ms)
@@ -72,8 +91,10 @@ static unsigned stop(struct supervise *s, const struct supervise_event *ev, int6
 
     if (before == SUPERVISE_ENDED)
         return 0;
-    if (before != SUPERVISE_STOPPING)
+    if (before != SUPERVISE_STOPPING) {
         say(s, ev->kind == SUPERVISE_DEADLINE ? "lease.expired" : ev->text);
+        s->exit_reason = ev->kind == SUPERVISE_DEADLINE ? "lease-expired" : "stopped";
+    }
     if (before == SUPERVISE_WAITING)
         return end(s);
     if (before == SUPERVISE_STOPPING &&
@@ -89,7 +110,7 @@ static unsigned stop(struct supervise *s, const struct supervise_event *ev, int6
 static unsigned timer(struct supervise *s)
 {
     s->timer_ms = 0;
-    if (s->state == SUPERVISE_STOPPING)
+    if (s->state == SUPERVISE_STOPPING || s->unhealthy)
         return SUPERVISE_DO_KILL;
     if (s->state != SUPERVISE_WAITING)
         return 0;
@@ -102,6 +123,7 @@ unsigned supervise_step(struct supervise *s, const struct supervise_event *ev, i
 {
     switch (ev->kind) {
     case SUPERVISE_BEGIN:
+        s->exit_reason = "";
         s->state = SUPERVISE_STARTING;
         return SUPERVISE_DO_SPAWN | SUPERVISE_DO_REPORT;
     case SUPERVISE_SPAWNED:
@@ -116,7 +138,10 @@ unsigned supervise_step(struct supervise *s, const struct supervise_event *ev, i
         s->exit_code = -1;
         if (s->state == SUPERVISE_STOPPING)
             return end(s);
+        s->exit_reason = "not-started";
         return again(s, true, now_ms);
+    case SUPERVISE_UNHEALTHY:
+        return unhealthy(s, ev, now_ms);
     case SUPERVISE_EXITED:
         return exited(s, ev, now_ms);
     case SUPERVISE_STOP:

@@ -3,6 +3,7 @@
  *   starting --SPAWNED--> running --EXITED--> waiting --TIMER--> starting ...
  *      any of these --STOP--> stopping --EXITED--> ended
  *      any of these --DEADLINE--> stopping (killed at once) --EXITED--> ended
+ *   running --UNHEALTHY--> running, told to end --EXITED--> waiting
  *   running --EXITED--> ended, where the restart policy says so
  *
  * Times are CLOCK_BOOTTIME milliseconds given by the caller. */
@@ -23,13 +24,14 @@ enum supervise_state {
 };
 
 enum supervise_event_kind {
-    SUPERVISE_BEGIN,    /* once, first */
-    SUPERVISE_SPAWNED,  /* the program runs */
-    SUPERVISE_FAILED,   /* it could not be started; text says why */
-    SUPERVISE_EXITED,   /* nothing of it is left */
-    SUPERVISE_STOP,     /* asked to; grace_ms, text */
-    SUPERVISE_DEADLINE, /* the lease ended */
-    SUPERVISE_TIMER,    /* timer_ms is reached */
+    SUPERVISE_BEGIN,     /* once, first */
+    SUPERVISE_SPAWNED,   /* the program runs */
+    SUPERVISE_FAILED,    /* it could not be started; text says why */
+    SUPERVISE_EXITED,    /* nothing of it is left */
+    SUPERVISE_STOP,      /* asked to; grace_ms, text */
+    SUPERVISE_DEADLINE,  /* the lease ended */
+    SUPERVISE_UNHEALTHY, /* its health check failed too often; grace_ms, text */
+    SUPERVISE_TIMER,     /* timer_ms is reached */
 };
 
 struct supervise_event {
@@ -56,6 +58,8 @@ struct supervise {
     int64_t running_since_ms;
     unsigned restarts, failures; /* failures: in a row, for the back-off */
     int exit_code, exit_signal;
+    bool unhealthy;          /* it was told to end for that, and runs still */
+    const char *exit_reason; /* of the last end, as KeepStatus.exit_reason says; "": none yet */
     char reason[160];
 };
 

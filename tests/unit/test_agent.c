@@ -82,6 +82,70 @@ static void test_epochs_never_go_back(void **state)
     assert_true(admit(&p, UID_B, 4, 9, 6, &e));
     assert_false(epochs_controller(&p, 3, &e));
     epochs_fini(&p);
+    assert_int_equal(unlinkat(folder_fd, "epochs", 0), 0);
+}
+
+static off_t journal_size(void)
+{
+    struct stat st;
+
+    assert_int_equal(fstatat(folder_fd, "epochs", &st, 0), 0);
+    return st.st_size;
+}
+
+/* A power cut in the middle of the last append, which nobody was told of: at every byte of it the
+ * earlier lines count, and the journal can be written on. One bit inside is not forgiven. */
+static void test_torn_epochs(void **state)
+{
+    AUTO_BUF struct buf whole = {0};
+    struct epochs p;
+    struct err e = {0};
+    off_t before;
+
+    (void)state;
+    assert_true(epochs_load(&p, folder_fd, &e));
+    assert_true(admit(&p, UID_A, 3, 7, 5, &e));
+    before = journal_size();
+    assert_true(admit(&p, UID_B, 3, 7, 6, &e));
+    epochs_fini(&p);
+    assert_true(file_read(folder_fd, "epochs", &whole, &e));
+    assert_true((size_t)before < whole.n);
+    for (size_t n = (size_t)before + 1; n < whole.n; n++) {
+        assert_true(file_write(folder_fd, "epochs", (struct bytes){whole.p, n}, 0600, &e));
+        assert_true(epochs_load(&p, folder_fd, &e));
+        assert_false(admit(&p, UID_B, 3, 7, 5, &e));
+        assert_true(admit(&p, UID_B, 3, 7, 6, &e));
+        epochs_fini(&p);
+        assert_true(epochs_load(&p, folder_fd, &e));
+        assert_false(admit(&p, UID_A, 3, 7, 6, &e));
+        epochs_fini(&p);
+    }
+    for (size_t i = 0; i < whole.n; i++) {
+        whole.p[i] ^= 1;
+        assert_true(file_write(folder_fd, "epochs", buf_bytes(&whole), 0600, &e));
+        assert_true(!epochs_load(&p, folder_fd, &e) || i + 1 == whole.n);
+        epochs_fini(&p);
+        whole.p[i] ^= 1;
+    }
+    assert_int_equal(unlinkat(folder_fd, "epochs", 0), 0);
+}
+
+/* Thousands of changes leave a short file. */
+static void test_epochs_stay_short(void **state)
+{
+    struct epochs p;
+    struct err e = {0};
+
+    (void)state;
+    assert_true(epochs_load(&p, folder_fd, &e));
+    for (uint64_t i = 1; i <= 500; i++)
+        assert_true(admit(&p, UID_A, 3, 7, i, &e));
+    epochs_fini(&p);
+    assert_in_range(journal_size(), 100, 20000);
+    assert_true(epochs_load(&p, folder_fd, &e));
+    assert_false(admit(&p, UID_B, 3, 7, 500, &e));
+    epochs_fini(&p);
+    assert_int_equal(unlinkat(folder_fd, "epochs", 0), 0);
 }
 
 static void test_damaged_epochs_are_an_error(void **state)
@@ -167,6 +231,8 @@ int main(void)
     const struct CMUnitTest all[] = {
         cmocka_unit_test(test_epochs_never_go_back),
         cmocka_unit_test(test_damaged_epochs_are_an_error),
+        cmocka_unit_test(test_torn_epochs),
+        cmocka_unit_test(test_epochs_stay_short),
         cmocka_unit_test(test_identity_is_made_once),
         cmocka_unit_test(test_token_pin),
         cmocka_unit_test(test_log_records),
