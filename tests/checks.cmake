@@ -5,6 +5,7 @@ function(bailey_check name)
   set_tests_properties(checks/${name} PROPERTIES LABELS checks TIMEOUT 120)
 endfunction()
 
+bailey_check(catalog ${checks_dir}/check_catalog)
 bailey_check(layers ${checks_dir}/check_layers)
 bailey_check(proto ${checks_dir}/check_proto ${PROJECT_BINARY_DIR}/proto/descriptors.bin)
 bailey_check(style ${checks_dir}/check_style)

@@ -162,5 +162,42 @@ class Purity(Planted):
             self.assertIn(want, out)
 
 
+class Catalog(Planted):
+    """Each row is planted into a copy of the real catalog."""
+
+    def judge(self, file, old, new):
+        catalog = os.path.join(self.root, "catalog")
+        shutil.rmtree(catalog, ignore_errors=True)
+        shutil.copytree(os.path.join(HERE, "../config/catalog"), catalog)
+        with open(os.path.join(catalog, file), encoding="utf-8") as f:
+            text = f.read()
+        self.assertIn(old, text)
+        self.plant("catalog/" + file, text.replace(old, new, 1))
+        return run("check_catalog", catalog)
+
+    def test_the_catalog_passes(self):
+        code, out = self.judge("trust.yaml", "vendor:", "vendor:")
+        self.assertEqual(code, 0, out)
+
+    def test_what_the_schema_forbids_fails(self):
+        for file, old, new, want in [
+                ("anchors.yaml", "sha256: 69d063", "sha256: 69D063", "64 lower-case hex"),
+                ("anchors.yaml", ", simulated: false", "", "simulated: missing"),
+                ("anchors.yaml", "kind: snp-ark", "kind: snp-arc", "unknown kind"),
+                ("platforms.yaml", 'generation: "milan"', 'generation: "milano"', "no generation of"),
+                ("platforms.yaml", "model-first: 0x10", "model-first: 0x0f", "stands in"),
+                ("platforms.yaml", "confirmed: true", "confirmed: perhaps", "confirmed: perhaps"),
+                ("advisories.yaml", "affects: [milan]", "affects: [spr]", "no generation of amd"),
+                ("advisories.yaml", ", confirmed: false", "", "go together"),
+                ("advisories.yaml", "component: snp", "component: sgx", "no tcb-component"),
+                ("advisories.yaml", "AMD-SB-3005:", "AMD-SB-05:", "no advisory's name"),
+                ("trust.yaml", "aliases: [amazon]", "aliases: [amd]", "twice"),
+                ("trust.yaml", "{vendor: intel, about: \"TDX", "{vendor: via, about: \"TDX",
+                 "unknown vendor")]:
+            code, out = self.judge(file, old, new)
+            self.assertEqual(code, 1, (file, new))
+            self.assertIn(want, out)
+
+
 if __name__ == "__main__":
     sys.exit(unittest.main())
