@@ -6,19 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/client.h"
+#include "cli/applying.h"
 #include "cli/files.h"
 #include "cli/rows.h"
 
-#define OBJECTS_MAX 1000
 #define FILES_MEMORY ((size_t)256 << 20)
-
-struct applying {
-    Bailey__V1__Object *objects[OBJECTS_MAX];
-    const char *file[OBJECTS_MAX]; /* where each stood */
-    size_t n;
-    struct arena arena;
-};
 
 static Bailey__V1__Metadata *metadata_of(Bailey__V1__Object *o)
 {
@@ -70,7 +62,7 @@ static bool artifact_path(const char *file, const char *path, char *out, size_t 
 }
 
 static bool put_artifact(struct cli *c, struct applying *a, Bailey__V1__Artifact *artifact,
-                         const char *path)
+                         const char *path, bool upload)
 {
     char digest[DIGEST_TEXT];
     uint64_t size = 0;
@@ -84,7 +76,7 @@ static bool put_artifact(struct cli *c, struct applying *a, Bailey__V1__Artifact
         ok = err_set(&c->err, ERR_INPUT, "artifact.not-a-file", "%s is not a file", path);
     else
         ok = file_digest(fd, digest, &size, &c->err);
-    if (ok && !cli_given(c, OPT_DRY_RUN))
+    if (ok && upload)
         ok = client_upload(c, fd, digest, size, path);
     close(fd);
     if (!ok)
@@ -99,7 +91,7 @@ static bool put_artifact(struct cli *c, struct applying *a, Bailey__V1__Artifact
     return artifact->name != NULL && artifact->digest != NULL;
 }
 
-static bool put_artifacts(struct cli *c, struct applying *a)
+static bool put_artifacts(struct cli *c, struct applying *a, bool upload)
 {
     for (size_t i = 0; i < a->n; i++) {
         Bailey__V1__Object *o = a->objects[i];
@@ -112,10 +104,18 @@ static bool put_artifacts(struct cli *c, struct applying *a)
         if (artifact == NULL || artifact->path[0] == '\0')
             continue;
         if (!artifact_path(a->file[i], artifact->path, path, sizeof path, &c->err) ||
-            !put_artifact(c, a, artifact, path))
+            !put_artifact(c, a, artifact, path, upload))
             return err_wrap(&c->err, "%s", a->file[i]);
     }
     return true;
+}
+
+bool applying_read(struct cli *c, struct applying *a, bool upload)
+{
+    for (size_t i = 0; i < c->args.n_files; i++)
+        if (!files_each(c, c->args.files[i], &a->arena, collect, a))
+            return false;
+    return client_open(c) && put_artifacts(c, a, upload);
 }
 
 /* Where its keeps are, or could go, class by class. */
@@ -179,13 +179,17 @@ static enum exit_code apply(struct cli *c, struct applying *a)
     Bailey__V1__ApplyRequest req = BAILEY__V1__APPLY_REQUEST__INIT;
     const Bailey__V1__ApplyResponse *done;
     ProtobufCMessage *reply;
+    uint64_t revision = 0;
     bool waiting = false;
 
-    for (size_t i = 0; i < c->args.n_files; i++)
-        if (!files_each(c, c->args.files[i], &a->arena, collect, a))
-            return exit_code_of(&c->err);
-    if (!client_open(c) || !put_artifacts(c, a))
+    if (!cli_number(c, OPT_EXPECT_REVISION, INT64_MAX, &revision))
+        return EXIT_USAGE;
+    if (!applying_read(c, a, !cli_given(c, OPT_DRY_RUN)))
         return exit_code_of(&c->err);
+    if (cli_given(c, OPT_EXPECT_REVISION) && a->n != 1)
+        return cli_usage(c, "--expect-revision is for one object; the files have %zu", a->n);
+    req.expected_revisions = &revision;
+    req.n_expected_revisions = cli_given(c, OPT_EXPECT_REVISION) ? 1 : 0;
     req.objects = a->objects;
     req.n_objects = a->n;
     req.dry_run = cli_given(c, OPT_DRY_RUN);

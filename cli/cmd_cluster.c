@@ -17,6 +17,14 @@ static void show_status(struct cli *c, const Bailey__V1__StatusResponse *s)
                s->nodes_verified);
     buf_printf(&out, "workloads   %u\n", s->workloads);
     buf_printf(&out, "keeps       %u running, %u pending\n", s->keeps_running, s->keeps_pending);
+    if (s->keeps_moving > 0)
+        buf_printf(&out, "moving      %u keeps have to leave their nodes\n", s->keeps_moving);
+    if (s->nodes_cordoned > 0)
+        buf_printf(&out, "cordoned    %u nodes\n", s->nodes_cordoned);
+    buf_printf(&out, "policies    %u, revision %llu\n", s->policies,
+               (unsigned long long)s->policy_revision);
+    for (size_t i = 0; i < s->n_exceptions; i++)
+        buf_printf(&out, "exception   %s\n", s->exceptions[i]);
     if (s->allow_simulated)
         buf_puts(&out, "evidence    SIMULATED evidence may count: not for production\n");
     if (s->collateral_expired + s->collateral_expiring > 0)

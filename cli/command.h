@@ -148,6 +148,8 @@ NODISCARD bool cli_duration(struct cli *c, enum option_id id, int64_t *ms);
 /* The commands, one function each; they return what the process ends with, with c->err set when
  * there is something to say. */
 enum exit_code cmd_apply(struct cli *c);
+enum exit_code cmd_diff(struct cli *c);
+enum exit_code cmd_forecast(struct cli *c);
 enum exit_code cmd_get(struct cli *c);
 enum exit_code cmd_describe(struct cli *c);
 enum exit_code cmd_delete(struct cli *c);

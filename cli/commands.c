@@ -80,7 +80,18 @@ const struct command command_table[] = {
      "in the workload by its digest from then on. Ends with 6 when a workload has no place.\n\n"
      "  bailey apply -f payroll.yaml\n  bailey apply -f payroll.yaml --dry-run\n"
      "  cat *.yaml | bailey apply -f -\n",
-     0, 0, OPT(FILE) | OPT(DRY_RUN) | OPT(NAMESPACE), NULL, cmd_apply},
+     0, 0, OPT(FILE) | OPT(DRY_RUN) | OPT(NAMESPACE) | OPT(EXPECT_REVISION), NULL, cmd_apply},
+    {"diff", "-f FILE", "what apply would change, as a unified diff",
+     "Ends with 0 when nothing would change, with 1 when something would, and with more than 1 on\n"
+     "a failure, as kubectl diff does. Programs are not uploaded; their digests are compared.\n\n"
+     "  bailey diff -f payroll.yaml\n",
+     0, 0, OPT(FILE) | OPT(NAMESPACE), NULL, cmd_diff},
+    {"forecast", "", "what falls out by itself, when, and what would mend it",
+     "Floors that begin to hold, exceptions, certificates and collateral that end, until --at or\n"
+     "for 90 days: the nodes, what each lacks, and the keeps that have to leave. Ends with 6 when\n"
+     "something falls out and 0 when nothing does.\n\n"
+     "  bailey forecast --at 2027-01-01\n  bailey forecast --node rack3-n7 -o json\n",
+     0, 0, OPT(AT) | OPT(NODE), NULL, cmd_forecast},
     {"get", "KIND [NAME]", "list objects, or show one",
      "Kinds: workloads (wl), nodes (no), keeps (k), events (ev), trustpolicies (policies, tp),\n"
      "advisories (adv), exceptions (exc). Nodes can be narrowed to platforms, by --where or one\n"
@@ -159,7 +170,8 @@ const struct command command_table[] = {
     {"collateral import", "PATH...", "keep what vendors signed, after verifying it",
      "PATH is a file, or a folder of files: AMD's certificates and revocation lists, Intel's TCB\n"
      "tables, signing chains and lists, CCA platform keys. What each is shows from its bytes. The\n"
-     "controller keeps the newest of each and prefers its own to what hosts bring. Ends with 6 when\n"
+     "controller keeps the newest of each and prefers its own to what hosts bring. Ends with 6 "
+     "when\n"
      "one was refused; the others are kept.\n\n"
      "  bailey collateral import ./from-the-connected-side\n",
      1, ARGS_OPERANDS, 0, "FILE", cmd_collateral_import},

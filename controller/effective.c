@@ -111,6 +111,12 @@ const struct policy *effective_policy(const struct effective *ef, const char *na
 bool workload_rules(const struct state *st, const struct effective *ef, struct workload *w,
                     struct err *e)
 {
+    return workload_rules_at(st, ef, w, state_wall_ms(st) / 1000, e);
+}
+
+bool workload_rules_at(const struct state *st, const struct effective *ef, struct workload *w,
+                       int64_t now_s, struct err *e)
+{
     const Bailey__V1__Trust *trust = w->msg->spec->trust;
     const char *ns = w->msg->metadata->namespace_;
     struct policy_input in = {
@@ -128,7 +134,7 @@ bool workload_rules(const struct state *st, const struct effective *ef, struct w
         .accept = w->own_accept,
         .max_evidence_age_ms = w->max_evidence_age_ms,
         .simulated = st->options.allow_simulated ? SIMULATED_DEFAULT : SIMULATED_NEVER,
-        .now_s = state_wall_ms(st) / 1000};
+        .now_s = now_s};
     struct policy_rules rules;
     struct arena a;
 

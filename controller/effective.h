@@ -41,5 +41,8 @@ void effective_tick(struct state *st);
 /* The rules of a workload whose own rules are compiled, as of now and under ef. */
 NODISCARD bool workload_rules(const struct state *st, const struct effective *ef,
                               struct workload *w, struct err *e);
+/* As of another moment. */
+NODISCARD bool workload_rules_at(const struct state *st, const struct effective *ef,
+                                 struct workload *w, int64_t now_s, struct err *e);
 
 #endif
