@@ -29,3 +29,18 @@ bailey_unit(test_merkle LINK attest)
 add_executable(evidence_make ${PROJECT_SOURCE_DIR}/tests/interop/evidence/make.c)
 target_link_libraries(evidence_make PRIVATE attest_sim house_warnings)
 set_target_properties(evidence_make PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+
+# Nitro documents to another maker's verifier, where node and npm can be had.
+add_executable(nitro_documents ${PROJECT_SOURCE_DIR}/tests/interop/nitro/documents.c
+  ${PROJECT_SOURCE_DIR}/tests/lib/vectors.c)
+target_include_directories(nitro_documents PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(nitro_documents PRIVATE house_flags house_warnings attest attest_sim
+  PkgConfig::CMOCKA)
+set_target_properties(nitro_documents PROPERTIES
+  RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+add_test(NAME interop/nitro
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/interop/nitro/nitro.sh
+          ${PROJECT_SOURCE_DIR}/tests/interop/nitro ${PROJECT_BINARY_DIR}/tests/interop-nitro
+          $<TARGET_FILE:nitro_documents>)
+set_tests_properties(interop/nitro PROPERTIES LABELS interop TIMEOUT 180 SKIP_RETURN_CODE 77
+  ENVIRONMENT "BAILEY_VECTORS=$ENV{BAILEY_VECTORS}")
