@@ -5,11 +5,7 @@
 #include "attest/sim/sim_kind.h"
 
 const struct sim_kind *const sim_kinds[] = {
-    &sim_snp_kind,
-    &sim_tdx_kind,
-    &sim_sgx_kind,
-    &sim_nitro_kind,
-    &sim_cca_kind,
+    &sim_snp_kind, &sim_tdx_kind, &sim_sgx_kind, &sim_nitro_kind, &sim_cca_kind,
 };
 const unsigned sim_kinds_n = sizeof sim_kinds / sizeof sim_kinds[0];
 
