@@ -10,6 +10,7 @@
 
 struct writer {
     struct json j;
+    bool rules; /* the message being written is rules: nothing in it may be empty */
     VEC(const ProtobufCMessageDescriptor *) types; /* met so far; written in this order */
 };
 
@@ -73,12 +74,25 @@ static void text(struct json *j, const struct schema_field *f)
         [BAILEY__V1__FORMAT__DURATION] = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$",
         [BAILEY__V1__FORMAT__DIGEST] = "^sha256:[0-9a-f]{64}$",
         [BAILEY__V1__FORMAT__HEX] = "^([0-9a-fA-F]{2})+$",
-        [BAILEY__V1__FORMAT__REFERENCE] = NULL,
+        [BAILEY__V1__FORMAT__TIME] =
+            "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt][0-9:.]+([Zz]|[+-][0-9:]+))?$",
+        [BAILEY__V1__FORMAT__VERSION] = "^[0-9]+(\\.[0-9]+){0,3}$",
+        [BAILEY__V1__FORMAT__NUMBER] = "^([0-9]+|0[xX][0-9a-fA-F]+)$",
+        [BAILEY__V1__FORMAT__VERSION_RANGE] =
+            "^[ ,]*((>=|<=|!=|==|>|<|=)? *[0-9]+(\\.[0-9]+){0,3}([ ,]+|$)){1,4}$",
+        [BAILEY__V1__FORMAT__NUMBER_RANGE] =
+            "^[ ,]*((>=|<=|!=|==|>|<|=)? *([0-9]+|0[xX][0-9a-fA-F]+)([ ,]+|$)){1,4}$",
+        [BAILEY__V1__FORMAT__TIME_RANGE] =
+            "^[ ,]*((>=|<=|!=|==|>|<|=)? *[0-9]{4}-[0-9TtZz:.+-]+([ ,]+|$)){1,4}$",
+        [BAILEY__V1__FORMAT__CPU] = "^([0-9]+(\\.[0-9]{1,3})?|[0-9]+m)$",
+        [BAILEY__V1__FORMAT__BYTES] = "^[0-9]+(Ki|Mi|Gi|Ti|k|M|G|T)?$",
     };
     size_t format = (size_t)f->rules->format;
     bool amount = format == BAILEY__V1__FORMAT__CPU || format == BAILEY__V1__FORMAT__BYTES ||
                   format == BAILEY__V1__FORMAT__VERSION_RANGE ||
-                  format == BAILEY__V1__FORMAT__NUMBER_RANGE;
+                  format == BAILEY__V1__FORMAT__NUMBER_RANGE ||
+                  format == BAILEY__V1__FORMAT__VERSION || format == BAILEY__V1__FORMAT__NUMBER ||
+                  format == BAILEY__V1__FORMAT__HEX;
 
     text_types(j, amount || f->key != NULL, f->key != NULL && !amount);
     if (f->key == NULL && f->rules->vocabulary[0] != '\0')
@@ -137,6 +151,8 @@ static void item(struct writer *w, const struct schema_field *f,
 static void map(struct writer *w, const struct schema_field *f)
 {
     pair(&w->j, "type", "object");
+    if (w->rules)
+        number(&w->j, "minProperties", 1);
     if (f->rules->vocabulary[0] != '\0') {
         json_key(&w->j, "propertyNames");
         json_object(&w->j);
@@ -152,6 +168,8 @@ static void map(struct writer *w, const struct schema_field *f)
 static void array(struct writer *w, const struct schema_field *f)
 {
     pair(&w->j, "type", "array");
+    if (w->rules || f->rules->required)
+        number(&w->j, "minItems", 1);
     json_key(&w->j, "items");
     json_object(&w->j);
     item(w, f, f->field);
@@ -212,12 +230,52 @@ static void field(struct writer *w, const struct schema_field *f, const char *ki
     json_object_end(&w->j);
 }
 
+/* {"required": [names[i]]} for each, under one keyword. */
+static void one_of(struct json *j, const char *keyword, const char *const *names, size_t n)
+{
+    json_key(j, keyword);
+    json_array(j);
+    for (size_t i = 0; i < n; i++) {
+        json_object(j);
+        json_key(j, "required");
+        json_array(j);
+        json_str(j, names[i]);
+        json_array_end(j);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+/* What the fields of a message must fulfil together, as far as it can be said here (check_whole.c).
+ */
+static void together(struct json *j, const ProtobufCMessageDescriptor *type)
+{
+    static const char
+        *const rules[] = {"accept", "refuse", "floors"},
+               *const passed[] = {"policy", "revocation"}, *const names[] = {"path", "digest"},
+               *const conditions[] = {"vendor",   "technology", "generation", "productLine",
+                                      "firmware", "tcb",        "tcbStatus",  "tcbDate",
+                                      "advisory", "platformId", "assurance",  "finding"};
+
+    if (type == &bailey__v1__selector__descriptor)
+        one_of(j, "anyOf", conditions, sizeof conditions / sizeof *conditions);
+    else if (type == &bailey__v1__minimum__descriptor)
+        number(j, "minProperties", 1);
+    else if (type == &bailey__v1__trust_policy_spec__descriptor)
+        one_of(j, "anyOf", rules, 3);
+    else if (type == &bailey__v1__passed__descriptor)
+        one_of(j, "oneOf", passed, 2);
+    else if (type == &bailey__v1__artifact__descriptor)
+        one_of(j, "oneOf", names, 2);
+}
+
 static void message(struct writer *w, const ProtobufCMessageDescriptor *type)
 {
     const struct schema_message *s = schema_of(type);
     const struct schema_field *as_object = schema_kind(type->short_name, false);
     const char *kind = as_object == NULL ? NULL : type->short_name;
 
+    w->rules = schema_rules(type);
     json_key(&w->j, type->short_name);
     json_object(&w->j);
     if (s->comment[0] != '\0')
@@ -236,14 +294,13 @@ static void message(struct writer *w, const ProtobufCMessageDescriptor *type)
     json_array_end(&w->j);
     json_key(&w->j, "additionalProperties");
     json_bool(&w->j, false);
-    if (type == &bailey__v1__selector__descriptor)
-        number(&w->j, "minProperties", 1);
+    together(&w->j, type);
     json_object_end(&w->j);
 }
 
 void json_schema(struct buf *out)
 {
-    static const char *const kinds[] = {"Workload", "Node"};
+    const struct schema_message *kinds = schema_of(&bailey__v1__object__descriptor);
     struct writer w = {.j = {.out = out, .pretty = true}};
 
     json_object(&w.j);
@@ -251,9 +308,11 @@ void json_schema(struct buf *out)
     pair(&w.j, "title", "Objects of bailey/v1 that operators write");
     json_key(&w.j, "oneOf");
     json_array(&w.j);
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    for (size_t i = 0; i < kinds->n; i++) {
+        if (!schema_applied(&kinds->fields[i]))
+            continue;
         json_object(&w.j);
-        ref(&w, schema_kind(kinds[i], false)->field->descriptor);
+        ref(&w, kinds->fields[i].field->descriptor);
         json_object_end(&w.j);
     }
     json_array_end(&w.j);

@@ -244,6 +244,26 @@ const struct schema_field *schema_kind(const char *kind, bool loose)
     return NULL;
 }
 
+bool schema_applied(const struct schema_field *kind)
+{
+    const void *type = kind->field->descriptor;
+
+    return type != &bailey__v1__keep__descriptor && type != &bailey__v1__event__descriptor;
+}
+
+bool schema_rules(const ProtobufCMessageDescriptor *type)
+{
+    static const ProtobufCMessageDescriptor *const rules[] = {
+        &bailey__v1__selector__descriptor,          &bailey__v1__trust__descriptor,
+        &bailey__v1__trust_policy_spec__descriptor, &bailey__v1__minimum__descriptor,
+        &bailey__v1__exception_spec__descriptor,    &bailey__v1__advisory_spec__descriptor};
+
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        if (type == rules[i])
+            return true;
+    return false;
+}
+
 const char *schema_enum_word(const ProtobufCEnumDescriptor *type, int value)
 {
     const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(type, value);

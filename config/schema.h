@@ -40,6 +40,13 @@ const struct schema_field *schema_field_of(const struct schema_message *m,
  * plural where `loose`. NULL: no such kind. */
 const struct schema_field *schema_kind(const char *kind, bool loose);
 
+/* Whether operators write objects of this kind: those that have a spec of an operator's making. */
+bool schema_applied(const struct schema_field *kind);
+
+/* Whether messages of this type are rules, in which an empty list is a mistake: on the wire it is
+ * the absence of the condition, the opposite of what its writer may have meant. */
+bool schema_rules(const ProtobufCMessageDescriptor *type);
+
 /* The word of an enum's value in JSON and YAML; NULL for a number that has none. */
 const char *schema_enum_word(const ProtobufCEnumDescriptor *type, int value);
 

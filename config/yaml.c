@@ -130,15 +130,7 @@ static void put_repeated(ProtobufCMessage *m, const struct schema_field *f, void
  * the opposite of what its writer may have meant. */
 static bool empty_fine(struct yaml_reader *r, const struct yaml_node *at, const ProtobufCMessage *m)
 {
-    static const ProtobufCMessageDescriptor *const rules[] = {
-        &bailey__v1__selector__descriptor,          &bailey__v1__trust__descriptor,
-        &bailey__v1__trust_policy_spec__descriptor, &bailey__v1__minimum__descriptor,
-        &bailey__v1__exception_spec__descriptor,    &bailey__v1__advisory_spec__descriptor};
-    bool rule = false;
-
-    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
-        rule = rule || m->descriptor == rules[i];
-    if (at->n > 0 || !rule)
+    if (at->n > 0 || !schema_rules(m->descriptor))
         return true;
     (void)yaml_fail(r, at, "yaml.empty-list", "an empty list in a rule says nothing");
     yaml_mend(r, "leave the field out, or name what it should hold");
@@ -349,9 +341,11 @@ static const char *kind_name(const struct schema_field *f)
 
 static bool unknown_kind(struct yaml_reader *r, const struct yaml_node *at)
 {
-    static const char *const kinds[] = {"Workload", "Node", "TrustPolicy", "Advisory", "Exception"};
+    const struct schema_message *all = schema_of(&bailey__v1__object__descriptor);
+    const char *kinds[WORDS_MAX];
     const struct schema_field *near;
     char shown[64];
+    size_t n = 0;
 
     if (at->shape != YAML_SCALAR)
         return yaml_wrong_type(r, at, "a kind");
@@ -361,18 +355,12 @@ static bool unknown_kind(struct yaml_reader *r, const struct yaml_node *at)
         return false;
     }
     (void)yaml_fail(r, at, "yaml.kind", "unknown kind \"%s\"", yaml_shown(at, shown, sizeof shown));
+    for (size_t i = 0; i < all->n && n < WORDS_MAX; i++)
+        if (schema_applied(&all->fields[i]))
+            kinds[n++] = kind_name(&all->fields[i]);
     near = schema_kind(at->text, true);
-    yaml_suggest(r, near != NULL ? kind_name(near)
-                                 : str_nearest(at->text, kinds, sizeof kinds / sizeof kinds[0]));
+    yaml_suggest(r, near != NULL ? kind_name(near) : str_nearest(at->text, kinds, n));
     return false;
-}
-
-/* An operator submits what has a spec of its own making. */
-static bool may_apply(const struct schema_field *kind)
-{
-    const void *type = kind->field->descriptor;
-
-    return type != &bailey__v1__keep__descriptor && type != &bailey__v1__event__descriptor;
 }
 
 /* What only shows when all of an object is there. */
@@ -412,7 +400,7 @@ static Bailey__V1__Object *read_object(struct yaml_reader *r, const struct yaml_
     }
     if (kind->shape == YAML_SCALAR)
         f = schema_kind(kind->text, false);
-    if (f == NULL || !may_apply(f))
+    if (f == NULL || !schema_applied(f))
         return (void)unknown_kind(r, kind), NULL;
     o = (Bailey__V1__Object *)(void *)message_new(r, doc, &bailey__v1__object__descriptor);
     m = message_new(r, doc, f->field->descriptor);

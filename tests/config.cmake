@@ -18,3 +18,9 @@ add_test(NAME unit/check_schema
   COMMAND /usr/bin/python3 ${PROJECT_SOURCE_DIR}/tests/tools/check_schema.py
           $<TARGET_FILE:test_json_schema>)
 set_tests_properties(unit/check_schema PROPERTIES LABELS unit TIMEOUT 60)
+
+# The JSON Schema in the hands of a validator and a YAML reader that are not ours; 77: no npm.
+add_test(NAME interop/schema
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/interop/schema/run.sh ${PROJECT_SOURCE_DIR}
+          ${PROJECT_BINARY_DIR}/tests/interop-schema $<TARGET_FILE:bailey>)
+set_tests_properties(interop/schema PROPERTIES LABELS interop TIMEOUT 180 SKIP_RETURN_CODE 77)

@@ -48,6 +48,8 @@ def valid(root, schema, value):
             ok = not has_type(value, "number") or value >= rule
         elif key == "maximum":
             ok = not has_type(value, "number") or value <= rule
+        elif key == "minItems":
+            ok = not isinstance(value, list) or len(value) >= rule
         elif key == "minProperties":
             ok = len(value) >= rule
         elif key == "required":
