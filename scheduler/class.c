@@ -154,7 +154,7 @@ void class_release(struct fleet *f, uint32_t class)
         return;
     first = u64_map_get(&f->class_by_hash, c->hash);
     if (first == class && c->next_same_hash == CLASS_NONE) {
-        u64_map_remove(&f->class_by_hash, c->hash);
+        (void)u64_map_remove(&f->class_by_hash, c->hash);
     } else if (first == class) {
         (void)u64_map_put(&f->class_by_hash, c->hash, c->next_same_hash); /* replaces: no memory */
     } else {

@@ -63,12 +63,13 @@ struct class
 struct keep {
     uint64_t id; /* 0: a free handle, next_on_node is the next one */
     uint64_t workload;
-    struct amount need; /* TEE capacity as `epc` says */
+    struct amount need; /* TEE capacity in the unit of its node */
+    uint32_t other_tee; /* and in the other unit, should the node come to count so */
     uint32_t node;
     uint32_t next_on_node, prev_on_node;
     uint32_t next_of_workload, prev_of_workload;
     int16_t priority;
-    uint8_t ending, exclusive, epc;
+    uint8_t ending, exclusive, epc; /* epc: as its node */
 };
 
 struct fleet {

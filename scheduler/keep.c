@@ -6,19 +6,18 @@
 #define USED_MAX (1ull << 62) /* sums stay far from the end of 64 bits */
 #define EXCLUSIVE_MAX 255
 
-/* same_unit: the keep's TEE capacity is of the kind that its node counts now. */
-static void amount_add(struct amount *used, const struct amount *need, bool same_unit)
+static void amount_add(struct amount *used, const struct amount *need)
 {
     used->cpu_milli += need->cpu_milli;
     used->memory += need->memory;
-    used->tee_slots += same_unit ? need->tee_slots : 0;
+    used->tee_slots += need->tee_slots;
 }
 
-static void amount_take(struct amount *used, const struct amount *need, bool same_unit)
+static void amount_take(struct amount *used, const struct amount *need)
 {
     used->cpu_milli -= need->cpu_milli;
     used->memory -= need->memory;
-    used->tee_slots -= same_unit ? need->tee_slots : 0;
+    used->tee_slots -= need->tee_slots;
 }
 
 void keeps_recount(struct fleet *f, uint32_t node)
@@ -26,9 +25,17 @@ void keeps_recount(struct fleet *f, uint32_t node)
     struct node *n = fleet_node(f, node);
 
     n->used.tee_slots = 0;
-    for (uint32_t i = n->first_keep; i != KEEP_NONE; i = fleet_keep(f, i)->next_on_node)
-        if (fleet_keep(f, i)->epc == n->epc)
-            n->used.tee_slots += fleet_keep(f, i)->need.tee_slots;
+    for (uint32_t i = n->first_keep; i != KEEP_NONE; i = fleet_keep(f, i)->next_on_node) {
+        struct keep *k = fleet_keep(f, i);
+        uint32_t other = k->other_tee;
+
+        if (k->epc != n->epc) {
+            k->other_tee = k->need.tee_slots;
+            k->need.tee_slots = other;
+            k->epc = n->epc;
+        }
+        n->used.tee_slots += k->need.tee_slots;
+    }
 }
 
 uint32_t workload_first_keep(const struct fleet *f, uint64_t workload)
@@ -48,7 +55,7 @@ static void node_link(struct fleet *f, uint32_t i)
     n->first_keep = i;
     n->keeps++;
     n->exclusive = (uint8_t)(n->exclusive + k->exclusive);
-    amount_add(&n->used, &k->need, k->epc == n->epc);
+    amount_add(&n->used, &k->need);
     node_refresh(f, k->node);
 }
 
@@ -65,7 +72,7 @@ static void node_unlink(struct fleet *f, uint32_t i)
         fleet_keep(f, k->next_on_node)->prev_on_node = k->prev_on_node;
     n->keeps--;
     n->exclusive = (uint8_t)(n->exclusive - k->exclusive);
-    amount_take(&n->used, &k->need, k->epc == n->epc);
+    amount_take(&n->used, &k->need);
     node_refresh(f, k->node);
 }
 
@@ -93,12 +100,13 @@ static void workload_unlink(struct fleet *f, uint32_t i)
     else if (k->next_of_workload != KEEP_NONE)
         (void)u64_map_put(&f->first_by_workload, k->workload, k->next_of_workload);
     else
-        u64_map_remove(&f->first_by_workload, k->workload);
+        (void)u64_map_remove(&f->first_by_workload, k->workload);
 }
 
 static bool put_check(const struct fleet *f, const struct keep_spec *s, struct amount *need,
-                      struct err *e)
+                      uint32_t *other_tee, struct err *e)
 {
+    struct amount other;
     const struct amount *u;
     const struct node *n;
 
@@ -108,10 +116,11 @@ static bool put_check(const struct fleet *f, const struct keep_spec *s, struct a
         return err_set(e, ERR_MISSING, "scheduler.no-node", "there is no such node");
     n = fleet_node(f, s->node);
     u = &n->used;
-    if (!need_amount(&s->need, n->epc, need) || need->cpu_milli > AMOUNT_MAX - u->cpu_milli ||
-        need->memory > USED_MAX - u->memory || need->tee_slots > AMOUNT_MAX - u->tee_slots ||
-        n->exclusive == EXCLUSIVE_MAX)
+    if (!need_amount(&s->need, n->epc, need) || !need_amount(&s->need, !n->epc, &other) ||
+        need->cpu_milli > AMOUNT_MAX - u->cpu_milli || need->memory > USED_MAX - u->memory ||
+        need->tee_slots > AMOUNT_MAX - u->tee_slots || n->exclusive == EXCLUSIVE_MAX)
         return err_set(e, ERR_LIMIT, "scheduler.keep-size", "no keep is that large");
+    *other_tee = other.tee_slots;
     return true;
 }
 
@@ -123,9 +132,9 @@ static int16_t priority_of(int32_t p)
 bool fleet_keep_put(struct fleet *f, const struct keep_spec *s, struct err *e)
 {
     struct amount need;
-    uint32_t i;
+    uint32_t i, other_tee;
 
-    if (!put_check(f, s, &need, e))
+    if (!put_check(f, s, &need, &other_tee, e))
         return false;
     if (!u64_map_reserve(&f->first_by_workload) || !u64_map_reserve(&f->keep_by_id) ||
         (f->free_keep == KEEP_NONE && !pages_reserve(&f->keeps)) || f->keeps.n >= KEEP_NONE - 1)
@@ -140,6 +149,7 @@ bool fleet_keep_put(struct fleet *f, const struct keep_spec *s, struct err *e)
     *fleet_keep(f, i) = (struct keep){.id = s->id,
                                       .workload = s->workload,
                                       .need = need,
+                                      .other_tee = other_tee,
                                       .node = s->node,
                                       .priority = priority_of(s->priority),
                                       .ending = s->ending,
@@ -152,11 +162,11 @@ bool fleet_keep_put(struct fleet *f, const struct keep_spec *s, struct err *e)
     return true;
 }
 
+/* It is out of the map of ids already. */
 static void drop(struct fleet *f, uint32_t i)
 {
     node_unlink(f, i);
     workload_unlink(f, i);
-    u64_map_remove(&f->keep_by_id, fleet_keep(f, i)->id);
     *fleet_keep(f, i) = (struct keep){.next_on_node = f->free_keep};
     f->free_keep = i;
     f->keeps_n--;
@@ -164,7 +174,7 @@ static void drop(struct fleet *f, uint32_t i)
 
 bool fleet_keep_remove(struct fleet *f, uint64_t id)
 {
-    uint32_t i = u64_map_get(&f->keep_by_id, id);
+    uint32_t i = u64_map_remove(&f->keep_by_id, id);
 
     if (i == KEEP_NONE)
         return false;
@@ -184,16 +194,26 @@ bool fleet_keep_ending(struct fleet *f, uint64_t id, bool ending)
 
 void keeps_forget_node(struct fleet *f, uint32_t node)
 {
-    while (fleet_node(f, node)->first_keep != KEEP_NONE)
-        drop(f, fleet_node(f, node)->first_keep);
+    uint32_t i;
+
+    while ((i = fleet_node(f, node)->first_keep) != KEEP_NONE) {
+        (void)u64_map_remove(&f->keep_by_id, fleet_keep(f, i)->id);
+        drop(f, i);
+    }
 }
 
 static void spec_of(const struct keep *k, struct keep_spec *out)
 {
+    struct resources need = amount_resources(&k->need, k->epc);
+
+    if (k->epc)
+        need.tee_slots = k->other_tee;
+    else
+        need.epc = (uint64_t)k->other_tee * EPC_PAGE;
     *out = (struct keep_spec){.id = k->id,
                               .workload = k->workload,
                               .node = k->node,
-                              .need = amount_resources(&k->need, k->epc),
+                              .need = need,
                               .ending = k->ending,
                               .exclusive = k->exclusive,
                               .priority = k->priority};

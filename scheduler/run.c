@@ -41,9 +41,9 @@ static bool group_may(const struct run *r, const struct group *g, uint64_t *load
         const struct spread *s = &r->d->spread[i];
         uint32_t have;
 
-        if (r->shape->values_n[i] == 0)
-            continue; /* over nodes */
-        if (over_advisory(s->over)) {
+        if (r->axis[i] == AXIS_NODE)
+            continue;
+        if (r->axis[i] == AXIS_ADVISORY) {
             if (!set_may(r, i, g->value[i], load))
                 return false;
             continue;
@@ -57,7 +57,7 @@ static bool group_may(const struct run *r, const struct group *g, uint64_t *load
         const struct relation *x = &r->d->relations[k];
         size_t i = r->d->spread_n + k;
 
-        if (r->shape->values_n[i] == 0)
+        if (r->axis[i] == AXIS_NODE)
             continue;
         if (x->apart
                 ? r->count[i][g->value[i]] > 0
@@ -231,7 +231,7 @@ static bool count_relations(struct run *r, const struct group *g, uint32_t node)
         if (x->workload != r->d->workload)
             continue;
         r->own[k]++;
-        if (over_node(x->over)) {
+        if (r->axis[i] == AXIS_NODE) {
             if (!run_near(r, node, x->apart ? NEAR_BARRED : 1u << k))
                 return false;
             if (!x->apart)
@@ -251,9 +251,9 @@ static bool count_taken(struct run *r, const struct group *g, uint32_t node)
     if ((r->node_skew > 0 || r->node_limit < UINT32_MAX) && !run_count_node(r, node))
         return false;
     for (size_t i = 0; i < r->d->spread_n; i++) {
-        if (r->shape->values_n[i] == 0)
+        if (r->axis[i] == AXIS_NODE)
             continue;
-        if (over_advisory(r->d->spread[i].over))
+        if (r->axis[i] == AXIS_ADVISORY)
             run_count_set(r, i, g->value[i]);
         else if (r->count[i][g->value[i]]++ == r->least[i] && --r->at_least[i] == 0)
             run_find_least(r, i);

@@ -20,6 +20,7 @@ struct run {
     struct room want[2]; /* in classes that count slots, and in those that count enclave memory */
     uint64_t reserve;    /* TEE capacity that must stay free in a class */
     struct cursor *cursors;
+    enum axis { AXIS_NODE, AXIS_VALUE, AXIS_ADVISORY } axis[SHAPE_AXES];
     uint32_t epoch;              /* grows when nodes that had their share may take more */
     uint32_t *count[SHAPE_AXES]; /* keeps by value (of advisories: by facet) */
     uint32_t least[PLACE_SPREADS], at_least[PLACE_SPREADS]; /* the minimum, and how many have it */

@@ -86,26 +86,25 @@ static void count_facets(struct run *r, size_t axis, const struct facts *facts)
 
 static void count_axis(struct run *r, size_t axis, uint32_t group, uint32_t node)
 {
-    const char *over = demand_axis(r->d, axis);
     char text[VALUE_TEXT];
     void *had;
 
-    if (over_node(over))
+    if (r->axis[axis] == AXIS_NODE)
         return;
     if (group != GROUP_NONE) {
         uint32_t v = r->shape->groups.v[group].value[axis];
 
-        if (over_advisory(over))
+        if (r->axis[axis] == AXIS_ADVISORY)
             run_count_set(r, axis, v);
         else
             r->count[axis][v]++;
         return;
     }
-    if (over_advisory(over)) {
+    if (r->axis[axis] == AXIS_ADVISORY) {
         count_facets(r, axis, r->f->classes.v[fleet_node(r->f, node)->class].facts);
         return;
     }
-    if (!spread_value(r->f, over, node, text))
+    if (!spread_value(r->f, demand_axis(r->d, axis), node, text))
         return;
     had = map_get(&r->shape->values[axis], bytes_str(text));
     if (had != NULL)
@@ -165,7 +164,7 @@ static bool count_related(struct run *r, size_t k)
         if (fleet_keep(f, i)->ending && !x->apart)
             continue;
         r->own[k]++;
-        if (!over_node(x->over))
+        if (r->axis[r->d->spread_n + k] != AXIS_NODE)
             count_axis(r, r->d->spread_n + k, group_of_node(r, node), node);
         else if (!run_near(r, node, x->apart ? NEAR_BARRED : 1u << k))
             return false;
@@ -201,9 +200,9 @@ static void *scratch(struct fleet *f, size_t n)
 
 static size_t counters(const struct run *r, size_t axis)
 {
-    if (r->shape->values_n[axis] == 0)
+    if (r->axis[axis] == AXIS_NODE)
         return 0;
-    return over_advisory(demand_axis(r->d, axis)) ? r->shape->facets_n : r->shape->values_n[axis];
+    return r->axis[axis] == AXIS_ADVISORY ? r->shape->facets_n : r->shape->values_n[axis];
 }
 
 static bool run_memory(struct run *r)
@@ -231,7 +230,7 @@ static void run_limits(struct run *r)
         const struct spread *s = &r->d->spread[i];
 
         r->limit[i] = share_limit(r->d, s);
-        if (!spread_is_node(s))
+        if (r->axis[i] != AXIS_NODE)
             continue;
         if (s->max_skew > 0 && (r->node_skew == 0 || s->max_skew < r->node_skew))
             r->node_skew = s->max_skew;
@@ -260,6 +259,10 @@ bool run_init(struct run *r, struct fleet *f, const struct demand *d, int64_t no
         r->want[epc].verified_at_ms = evidence_cutoff(d->rules, now_ms);
         r->want[epc].idle = d->exclusive;
     }
+    for (size_t i = 0; i < demand_axes(d); i++)
+        r->axis[i] = over_node(demand_axis(d, i))       ? AXIS_NODE
+                     : over_advisory(demand_axis(d, i)) ? AXIS_ADVISORY
+                                                        : AXIS_VALUE;
     run_limits(r);
     next_run(f);
     ok = run_memory(r) && count_existing(r);
@@ -270,7 +273,7 @@ bool run_init(struct run *r, struct fleet *f, const struct demand *d, int64_t no
         return err_set(e, ERR_NOMEM, "scheduler.no-memory", "no memory for a decision");
     }
     for (size_t i = 0; i < d->spread_n; i++)
-        if (!over_advisory(d->spread[i].over))
+        if (r->axis[i] == AXIS_VALUE)
             run_find_least(r, i);
     if (r->node_skew > 0)
         run_find_node_least(r);

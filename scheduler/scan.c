@@ -159,13 +159,12 @@ static void find_least(struct scan *s)
     const struct scan_value *v;
 
     for (size_t k = 0; k < s->d->spread_n; k++)
-        for (size_t i = 0; (v = map_next(&s->values[k], &i)) != NULL;)
-            if (v->counts) {
-                if (v->keeps < s->least[k])
-                    s->least[k] = v->keeps;
-                if (v->keeps > s->most[k])
-                    s->most[k] = v->keeps;
-            }
+        for (size_t i = 0; (v = map_next(&s->values[k], &i)) != NULL;) {
+            if (v->counts && v->keeps < s->least[k])
+                s->least[k] = v->keeps;
+            if (v->keeps > s->most[k])
+                s->most[k] = v->keeps;
+        }
 }
 
 /* The node's value on a relation's axis, or NULL: unknown. */

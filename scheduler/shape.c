@@ -7,11 +7,14 @@
 #include "base/str.h"
 
 #define SHAPES_MAX 4096
+#define RECENT 512 /* a power of two */
 
 struct shapes {
     struct map by_key;
     uint64_t births;
-    struct buf key; /* of the demand at hand; kept for its memory */
+    uint8_t *key; /* of the demand at hand */
+    size_t key_cap;
+    struct shape *recent[RECENT]; /* found without the map */
 };
 
 static void shape_free(struct shape *s)
@@ -41,6 +44,7 @@ static void shapes_clear(struct shapes *s)
     for (size_t i = 0; (one = map_next(&s->by_key, &i)) != NULL;)
         shape_free(one);
     map_fini(&s->by_key);
+    memset(s->recent, 0, sizeof s->recent);
 }
 
 void shapes_free(struct shapes *s)
@@ -48,7 +52,7 @@ void shapes_free(struct shapes *s)
     if (s == NULL)
         return;
     shapes_clear(s);
-    buf_fini(&s->key);
+    free(s->key);
     free(s);
 }
 
@@ -135,36 +139,97 @@ bool spread_value(const struct fleet *f, const char *over, uint32_t node, char *
     return label != NULL && str_copy(text, VALUE_TEXT, label);
 }
 
-static void put_list(struct buf *b, const struct rule_list *l)
-{
-    struct rule_list sealed = *l;
+/* Bytes of a key in the making; beyond cap they are only counted. */
+struct key_out {
+    uint8_t *p;
+    size_t n, cap;
+};
 
-    if (l->print[0] == 0 && l->print[1] == 0)
-        rule_list_seal(&sealed);
-    buf_le(b, sealed.n, 8);
-    buf_le(b, sealed.print[0], 8);
-    buf_le(b, sealed.print[1], 8);
+static void key_put(struct key_out *k, const void *v, size_t n)
+{
+    if (k->n + n <= k->cap)
+        memcpy(k->p + k->n, v, n);
+    k->n += n;
 }
 
-static void put_key(struct buf *b, const struct demand *d)
+static void key_number(struct key_out *k, uint64_t v)
 {
-    buf_le(b, rules_lists(d->rules), 4);
-    for (size_t i = 0; i < rules_lists(d->rules); i++)
-        put_list(b, rules_list(d->rules, i));
-    buf_le(b, (uint64_t)d->rules->simulated, 1);
-    buf_le(b, d->labels_n, 4);
+    key_put(k, &v, sizeof v);
+}
+
+static void key_text(struct key_out *k, const char *s)
+{
+    key_put(k, s, strlen(s) + 1);
+}
+
+static void put_list(struct key_out *k, const struct rule_list *l)
+{
+    struct rule_list sealed = *l;
+    uint64_t v[3];
+
+    if (l->n > 0 && l->print[0] == 0 && l->print[1] == 0)
+        rule_list_seal(&sealed);
+    v[0] = sealed.n;
+    v[1] = sealed.print[0];
+    v[2] = sealed.print[1];
+    key_put(k, v, sizeof v);
+}
+
+static void put_key(struct key_out *k, const struct demand *d)
+{
+    size_t lists = rules_lists(d->rules);
+
+    key_number(k, (uint64_t)lists << 32 | (uint64_t)d->labels_n << 8 | (uint64_t)d->prefer_n);
+    for (size_t i = 0; i < lists; i++)
+        put_list(k, rules_list(d->rules, i));
+    key_number(k, (uint64_t)d->rules->simulated << 32 | demand_axes(d));
     for (size_t i = 0; i < d->labels_n; i++) {
-        buf_put(b, d->labels[i].key, strlen(d->labels[i].key) + 1);
-        buf_put(b, d->labels[i].value, strlen(d->labels[i].value) + 1);
+        key_text(k, d->labels[i].key);
+        key_text(k, d->labels[i].value);
     }
-    buf_le(b, d->prefer_n, 4);
     for (size_t i = 0; i < d->prefer_n; i++) {
-        buf_put(b, d->prefer[i].label.key, strlen(d->prefer[i].label.key) + 1);
-        buf_put(b, d->prefer[i].label.value, strlen(d->prefer[i].label.value) + 1);
-        buf_le(b, (uint32_t)d->prefer[i].weight, 4);
+        key_text(k, d->prefer[i].label.key);
+        key_text(k, d->prefer[i].label.value);
+        key_number(k, (uint32_t)d->prefer[i].weight);
     }
     for (size_t i = 0; i < demand_axes(d); i++)
-        buf_put(b, demand_axis(d, i), strlen(demand_axis(d, i)) + 1);
+        key_text(k, demand_axis(d, i));
+}
+
+/* The demand's key in the fleet's own memory; false without memory. */
+static bool make_key(struct shapes *s, const struct demand *d, struct bytes *out)
+{
+    struct key_out k = {.p = s->key, .cap = s->key_cap};
+
+    put_key(&k, d);
+    if (k.n > k.cap) {
+        uint8_t *more = realloc(s->key, k.n * 2);
+
+        if (more == NULL)
+            return false;
+        s->key = more;
+        s->key_cap = k.n * 2;
+        k = (struct key_out){.p = more, .cap = s->key_cap};
+        put_key(&k, d);
+    }
+    *out = (struct bytes){k.p, k.n};
+    return true;
+}
+
+/* For a table that only saves time: whoever makes keys collide gains nothing. */
+static size_t recent_slot(struct bytes key)
+{
+    uint64_t h = key.n, v;
+    size_t i = 0;
+
+    for (; i + sizeof v <= key.n; i += sizeof v) {
+        memcpy(&v, key.p + i, sizeof v);
+        h = (h ^ v) * 0x9e3779b97f4a7c15ull;
+        h ^= h >> 29;
+    }
+    for (; i < key.n; i++)
+        h = (h ^ key.p[i]) * 0x9e3779b97f4a7c15ull;
+    return (size_t)(h >> 40) & (RECENT - 1);
 }
 
 /* NULL without memory. */
@@ -194,16 +259,32 @@ static uint32_t value_intern(struct shape *s, size_t spread, const char *text)
     return s->values_n[spread]++;
 }
 
-static bool facet_add(struct shape *s, const char *advisory)
+/* 0: no memory. */
+static uint32_t facet_intern(struct shape *s, const char *advisory)
 {
     void *had = map_get(&s->facets, bytes_str(advisory));
     char *copy;
 
     if (had != NULL)
-        return vec_push(&s->set_member, (uint32_t)(uintptr_t)had);
+        return (uint32_t)(uintptr_t)had;
     copy = text_keep(s, advisory);
-    return copy != NULL && map_put(&s->facets, bytes_str(copy), (void *)(uintptr_t)s->facets_n) &&
-           vec_push(&s->set_member, s->facets_n++);
+    if (copy == NULL || !map_put(&s->facets, bytes_str(copy), (void *)(uintptr_t)s->facets_n))
+        return 0;
+    return s->facets_n++;
+}
+
+/* Advisories of nodes outside the shape count, too, where those of a node are unknown. */
+static bool intern_all_facets(const struct fleet *f, struct shape *s)
+{
+    for (size_t c = 1; c < f->classes.n; c++) {
+        const struct facts *facts = f->classes.v[c].facts;
+
+        for (unsigned i = 0; facts != NULL && facts->advisories_known && i < facts->advisories_n;
+             i++)
+            if (facet_intern(s, facts->advisory[i]) == 0)
+                return false;
+    }
+    return true;
 }
 
 /* The index of the set of advisories that facts name; UINT32_MAX without memory. */
@@ -232,7 +313,7 @@ static uint32_t shape_set(struct shape *s, size_t axis, const struct facts *fact
     if (!known)
         return vec_push(&s->set_member, 0) ? v : UINT32_MAX;
     for (unsigned i = 0; i < n; i++)
-        if (!facet_add(s, sorted[i]))
+        if (!vec_push(&s->set_member, facet_intern(s, sorted[i])))
             return UINT32_MAX;
     return v;
 }
@@ -340,6 +421,8 @@ static bool shape_fill(const struct fleet *f, const struct demand *d, struct sha
         return false;
     s->group_of_n = (uint32_t)cells;
     memset(s->group_of, 0xff, cells * sizeof *s->group_of);
+    for (size_t i = 0; ok && i < d->spread_n; i++)
+        ok = !over_advisory(d->spread[i].over) || intern_all_facets(f, s);
     for (uint32_t class = 0; ok && class < f->classes.n; class ++) {
         const struct class *c = &f->classes.v[class];
 
@@ -359,7 +442,7 @@ static bool shape_fill(const struct fleet *f, const struct demand *d, struct sha
     return ok;
 }
 
-static struct shape *shape_make(struct fleet *f, const struct demand *d, const struct buf *key)
+static struct shape *shape_make(struct fleet *f, const struct demand *d, struct bytes key)
 {
     AUTO(shape) struct shape *s = calloc(1, sizeof *s);
 
@@ -369,11 +452,11 @@ static struct shape *shape_make(struct fleet *f, const struct demand *d, const s
         map_init(&s->values[i], f->seed);
     map_init(&s->facets, f->seed);
     s->facets_n = 1; /* unknown */
-    s->key_n = key->n;
-    s->key = malloc(key->n);
+    s->key_n = key.n;
+    s->key = malloc(key.n);
     if (s->key == NULL || !shape_fill(f, d, s))
         return NULL;
-    memcpy(s->key, key->p, key->n);
+    memcpy(s->key, key.p, key.n);
     s->revision = f->cells.revision;
     s->born = ++f->shapes->births;
     s->usable_revision = f->usable_revision - 1; /* not counted yet */
@@ -428,38 +511,58 @@ bool shape_prepare(struct fleet *f, const struct demand *d, struct err *e)
     return class_name_platforms(f, d->rules, e);
 }
 
+static bool no_memory(struct err *e)
+{
+    return err_set(e, ERR_NOMEM, "scheduler.no-memory", "no memory for a demand");
+}
+
+/* One that is not the fleet's of now goes. */
+static struct shape *look_up(struct fleet *f, struct bytes key)
+{
+    struct shape *s = map_get(&f->shapes->by_key, key);
+
+    if (s == NULL || s->revision == f->cells.revision)
+        return s;
+    (void)map_remove(&f->shapes->by_key, key);
+    for (size_t i = 0; i < RECENT; i++)
+        if (f->shapes->recent[i] == s)
+            f->shapes->recent[i] = NULL;
+    shape_free(s);
+    return NULL;
+}
+
 struct shape *shape_get(struct fleet *f, const struct demand *d, struct err *e)
 {
-    struct buf *key;
+    struct bytes key;
     struct shape *s;
+    size_t slot;
 
-    if (f->shapes == NULL)
+    if (f->shapes == NULL) {
         f->shapes = calloc(1, sizeof *f->shapes);
-    key = f->shapes == NULL ? NULL : &f->shapes->key;
-    if (key != NULL) {
-        buf_clear(key);
-        put_key(key, d);
-    }
-    if (key == NULL || !buf_ok(key, NULL)) {
-        err_set(e, ERR_NOMEM, "scheduler.no-memory", "no memory for a demand");
-        return NULL;
-    }
-    if (f->shapes->by_key.n >= SHAPES_MAX)
-        shapes_clear(f->shapes);
-    if (f->shapes->by_key.cap == 0)
+        if (f->shapes == NULL)
+            return no_memory(e), NULL;
         map_init(&f->shapes->by_key, f->seed);
-    s = map_get(&f->shapes->by_key, buf_bytes(key));
-    if (s != NULL && s->revision == f->cells.revision)
-        return s;
-    if (s != NULL) {
-        (void)map_remove(&f->shapes->by_key, buf_bytes(key));
-        shape_free(s);
     }
-    if (!shape_prepare(f, d, e))
-        return NULL;
-    s = shape_make(f, d, key);
-    if (s == NULL)
-        err_set(e, ERR_NOMEM, "scheduler.no-memory", "no memory for a demand");
+    if (!make_key(f->shapes, d, &key))
+        return no_memory(e), NULL;
+    slot = recent_slot(key);
+    s = f->shapes->recent[slot];
+    if (s != NULL && s->revision == f->cells.revision && s->key_n == key.n &&
+        memcmp(s->key, key.p, key.n) == 0)
+        return s;
+    if (f->shapes->by_key.n >= SHAPES_MAX) {
+        shapes_clear(f->shapes);
+        map_init(&f->shapes->by_key, f->seed);
+    }
+    s = look_up(f, key);
+    if (s == NULL) {
+        if (!shape_prepare(f, d, e))
+            return NULL;
+        s = shape_make(f, d, key);
+        if (s == NULL)
+            return no_memory(e), NULL;
+    }
+    f->shapes->recent[slot] = s;
     return s;
 }
 

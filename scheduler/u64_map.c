@@ -82,15 +82,17 @@ bool u64_map_put(struct u64_map *m, uint64_t key, uint32_t value)
     return true;
 }
 
-void u64_map_remove(struct u64_map *m, uint64_t key)
+uint32_t u64_map_remove(struct u64_map *m, uint64_t key)
 {
     size_t mask = m->cap - 1, hole, i;
+    uint32_t value;
 
     if (m->cap == 0)
-        return;
+        return EMPTY;
     hole = find(m, key);
-    if (m->v[hole].value == EMPTY)
-        return;
+    value = m->v[hole].value;
+    if (value == EMPTY)
+        return EMPTY;
     for (i = (hole + 1) & mask; m->v[i].value != EMPTY; i = (i + 1) & mask) {
         if (((i - home(m, key_of(&m->v[i]))) & mask) < ((i - hole) & mask))
             continue; /* it must not move before its home */
@@ -99,4 +101,5 @@ void u64_map_remove(struct u64_map *m, uint64_t key)
     }
     m->v[hole].value = EMPTY;
     m->n--;
+    return value;
 }

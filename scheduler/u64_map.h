@@ -24,6 +24,6 @@ uint32_t u64_map_get(const struct u64_map *m, uint64_t key);  /* UINT32_MAX: abs
 void u64_map_prefetch(const struct u64_map *m, uint64_t key); /* of a get() soon to come */
 bool u64_map_reserve(struct u64_map *m);                      /* room for one more, or false */
 bool u64_map_put(struct u64_map *m, uint64_t key, uint32_t value);
-void u64_map_remove(struct u64_map *m, uint64_t key);
+uint32_t u64_map_remove(struct u64_map *m, uint64_t key); /* its value; UINT32_MAX: absent */
 
 #endif

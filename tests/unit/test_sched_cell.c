@@ -145,7 +145,7 @@ static void test_u64_map(void **state)
             n += plain[key] == UINT32_MAX;
             plain[key] = value;
         } else {
-            u64_map_remove(&m, key);
+            assert_int_equal(u64_map_remove(&m, key), plain[key]);
             n -= plain[key] != UINT32_MAX;
             plain[key] = UINT32_MAX;
         }
