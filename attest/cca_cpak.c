@@ -206,7 +206,8 @@ bool cca_cpak_find(const struct evidence_input *in, const struct evidence_option
     anchor = pinned(o, key);
     if (anchor == NULL && !o->trust_files)
         return unknown(p, name, "not a CPAK that an operator imported", e);
-    if (anchor != NULL && anchor->simulated && !o->allow_simulated && !o->trust_files)
+    if (anchor != NULL && anchor->simulated && !o->allow_simulated &&
+        !(o->trust_files && o->allow_debug))
         return err_set(e, ERR_INPUT, "evidence.simulated",
                        "signed with a key that everybody has: proves nothing about hardware"),
                err_field(e, "%s", name), err_found(e, "%s", anchor->name),

@@ -8,7 +8,9 @@
  *
  * A file that came with evidence proves nothing by itself: the key has to be one of
  * evidence_options.anchors (kind "cca-cpak", the SHA-256 of its SubjectPublicKeyInfo), unless the
- * caller says that the files are its own (trust_files).
+ * caller says that the files are its own (trust_files). Keys whose private half is public count as
+ * simulated, also when an operator imported one; who only looks (trust_files with allow_debug) sees
+ * them without allow_simulated, with facts so marked.
  * Reasons: cca.cpak (unreadable), evidence.file-missing, anchor.unknown, evidence.simulated. */
 #ifndef ATTEST_CCA_CPAK_H
 #define ATTEST_CCA_CPAK_H

@@ -63,7 +63,7 @@ static void assert_refused(const struct evidence_input *in, const char *reason, 
 static void vector_check(const struct vector_row *r)
 {
     AUTO_ARENA struct arena a;
-    struct evidence_options o = {.now_s = NOW, .trust_files = true};
+    struct evidence_options o = {.now_s = NOW, .trust_files = true, .allow_debug = true};
     struct evidence_input in = {.files_n = 1};
     struct facts f = {0};
     struct err e = {0};
@@ -98,7 +98,10 @@ static void vector_check(const struct vector_row *r)
     assert_false(verify(&in, &o, &f, &e));
     assert_string_equal(e.reason, "evidence.report-data");
     o.report_data = NULL;
-    o.trust_files = false; /* as in a cluster: the key came with the evidence */
+    o.allow_debug = false; /* as in a cluster: imported, and yet everybody has it */
+    assert_false(verify(&in, &o, &f, &e));
+    assert_string_equal(e.reason, "evidence.simulated");
+    o.trust_files = false; /* the key came with the evidence */
     assert_false(verify(&in, &o, &f, &e));
     assert_string_equal(e.reason, "evidence.simulated");
     in.files_n = 0;
@@ -148,7 +151,7 @@ static void claims_get_their_verdicts(void **state)
 static void real_vector_changed(const struct vector_row *r)
 {
     AUTO_ARENA struct arena a;
-    const struct evidence_options o = {.now_s = NOW, .trust_files = true};
+    const struct evidence_options o = {.now_s = NOW, .trust_files = true, .allow_debug = true};
     struct evidence_input in = {.files_n = 1};
     struct bytes token;
     struct facts f;
