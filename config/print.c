@@ -284,7 +284,8 @@ static bool left_out(const struct schema_field *f, const ProtobufCMessage *m)
 
         return s == NULL || strcmp(s, "unknown") == 0;
     }
-    return !u64_parse(f->rules->default_text, &v) || v == 0;
+    /* where 0 is too small, 0 on the wire means absent (see check.c) */
+    return f->rules->minimum > 0 || !u64_parse(f->rules->default_text, &v) || v == 0;
 }
 
 static void print_field(struct out *o, const struct schema_field *f, const ProtobufCMessage *m)
