@@ -14,3 +14,11 @@ endforeach()
 add_test(NAME e2e/demo COMMAND ${PROJECT_SOURCE_DIR}/deploy/demo --once)
 set_tests_properties(e2e/demo PROPERTIES LABELS e2e TIMEOUT 600
   ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin")
+
+# Verifiers of other makers beside `bailey evidence verify`, on simulated and on real evidence.
+add_test(NAME interop/evidence
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/interop/evidence/peers.sh
+          ${PROJECT_SOURCE_DIR}/tests/interop/evidence ${PROJECT_BINARY_DIR}/tests/interop-evidence
+          $<TARGET_FILE:bailey> $<TARGET_FILE:evidence_make>)
+set_tests_properties(interop/evidence PROPERTIES LABELS interop TIMEOUT 600 SKIP_RETURN_CODE 77
+  ENVIRONMENT "BAILEY_VECTORS=$ENV{BAILEY_VECTORS}")
