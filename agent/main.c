@@ -232,7 +232,8 @@ static bool begin(struct program *p, struct err *e)
     const struct source *source = NULL;
     Bailey__V1__Declared *declared;
 
-    if (!data_open(p, e) || (p->o.simulate != NULL && !source_sim(p->o.simulate, &source, e)))
+    if (!data_open(p, e) ||
+        (p->o.simulate != NULL && !source_sim(p->o.simulate, p->o.name, &source, e)))
         return false;
     p->o.inventory.source = source == NULL ? NULL : source->name;
     if (!inventory(&p->o.inventory, &p->arena, &declared, e) ||

@@ -17,7 +17,10 @@ struct source {
     void *state;
 };
 
-/* text: what --simulate says; see attest/sim/sim.h. The source lives as long as the program. */
-NODISCARD bool source_sim(const char *text, const struct source **out, struct err *e);
+/* text: what --simulate says; see attest/sim/sim.h. Without a `chip` in it the chip is the node's
+ * own, made from its name: two simulated nodes are two chips. The source lives as long as the
+ * program. */
+NODISCARD bool source_sim(const char *text, const char *node, const struct source **out,
+                          struct err *e);
 
 #endif

@@ -1,4 +1,7 @@
 #include "agent/source.h"
+
+#include <string.h>
+
 #include "attest/sim/sim.h"
 #include "base/clock.h"
 
@@ -38,13 +41,35 @@ static bool evidence(const struct source *s, const uint8_t report_data[64], stru
     return true;
 }
 
-bool source_sim(const char *text, const struct source **out, struct err *e)
+static bool names_chip(const char *text)
+{
+    for (const char *key = text; key != NULL; key = strchr(key, ',')) {
+        key += strspn(key, ", ");
+        if (strncmp(key, "chip=", 5) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* FNV-1a: the same name is the same chip after every restart. */
+static uint64_t chip_of(const char *node)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+
+    for (; *node != '\0'; node++)
+        h = (h ^ (uint8_t)*node) * 0x100000001b3u;
+    return h;
+}
+
+bool source_sim(const char *text, const char *node, const struct source **out, struct err *e)
 {
     static struct sim_platform platform;
     static const struct source source = {"simulator", evidence, &platform};
 
     if (!sim_platform_parse(text, &platform, e))
         return err_wrap(e, "--simulate");
+    if (!names_chip(text))
+        platform.chip = chip_of(node);
     *out = &source;
     return true;
 }

@@ -1,6 +1,7 @@
 /* What agents say of their keeps. */
 #include <stdlib.h>
 
+#include "base/rand.h"
 #include "base/str.h"
 #include "controller/command.h"
 #include "controller/reconcile.h"
@@ -9,19 +10,32 @@
 
 #define RETRY_MS 1000
 #define RETRY_MAX_MS (5 * 60 * 1000)
+#define RETRY_DOUBLINGS 9 /* 2^9 s is above it */
 #define RAN_WELL_MS (10 * 60 * 1000)
 
-/* A keep ended without being told to: the next try waits longer and longer, unless it ran well. */
+/* A keep ended without being told to: the next try waits longer and longer, unless it ran well. Up
+ * to a fifth of the wait is left to chance, so that what failed together does not return together.
+ */
 static void back_off(struct state *st, struct workload *w, const Bailey__V1__KeepReport *r)
 {
-    int64_t wait;
+    int64_t wait = RETRY_MAX_MS;
+    uint16_t chance;
 
     if (r->started_at_ms != 0 && state_wall_ms(st) - r->started_at_ms > RAN_WELL_MS)
         w->failures = 0;
-    wait = w->failures > 16 ? RETRY_MAX_MS : (int64_t)RETRY_MS << w->failures;
-
+    if (w->failures < RETRY_DOUBLINGS)
+        wait = (int64_t)RETRY_MS << w->failures;
+    rand_bytes(&chance, sizeof chance);
+    wait -= wait / 5 * chance / UINT16_MAX;
     w->failures++;
-    w->retry_at_ms = state_now_ms(st) + (wait < RETRY_MAX_MS ? wait : RETRY_MAX_MS);
+    w->retry_at_ms = state_now_ms(st) + wait;
+    (void)str_printable(bytes_str(r->reason[0] == '\0' ? "it ended" : r->reason), w->retry_why,
+                        sizeof w->retry_why);
+    event_add(st, &w->object, "warning", "workload.back-off", "controller",
+              "%u keeps in a row ended without being told to; the next start is tried in %lld.%lld "
+              "s: %s",
+              w->failures, (long long)wait / 1000, (long long)wait / 100 % 10, w->retry_why);
+    txn_show(st, &w->object);
 }
 
 static void copy_report(struct keep *k, const Bailey__V1__KeepReport *r)

@@ -75,6 +75,7 @@ struct workload {
     uint32_t waiting;    /* keeps that have to move and have no other place */
     uint32_t failures;   /* in a row, of keeps that nobody told to end */
     int64_t retry_at_ms; /* boottime: nothing is placed before */
+    char retry_why[128]; /* how the last of those keeps ended */
     int64_t wake_ms;     /* boottime when it must be looked at again; INT64_MAX: not */
     bool due;            /* to be reconciled */
 };

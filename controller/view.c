@@ -1,5 +1,7 @@
 #include "controller/view.h"
 
+#include <stdio.h>
+
 #include "controller/move.h"
 #include "controller/reconcile.h"
 
@@ -46,8 +48,15 @@ static Bailey__V1__Object *view_workload(const struct state *st, const struct wo
         s->running += w->keeps.v[i]->msg->status->state == KEEP_STATE(running);
     }
     s->pending = w->pending;
-    if (w->pending + w->waiting > 0)
-        s->pending_reason = text(placing_text(&w->last, why, 512));
+    if (w->retry_at_ms <= state_now_ms(st)) {
+        if (w->pending + w->waiting > 0)
+            s->pending_reason = text(placing_text(&w->last, why, 512));
+    } else {
+        snprintf(why, 512,
+                 "%u keeps in a row ended without being told to; waits to start again: %s",
+                 w->failures, w->retry_why);
+        s->pending_reason = why;
+    }
     s->phase = text(phase(w, s->running, s->keeps));
     s->observed_generation = m->metadata->generation;
     if (!view_exceptions(st, w, a, &s->exceptions, &s->n_exceptions) ||

@@ -226,6 +226,76 @@ static void test_reports(void **unused)
     stop();
 }
 
+static struct keep *live_keep(const struct workload *w)
+{
+    for (size_t i = 0; i < w->keeps.n; i++)
+        if (keep_live(w->keeps.v[i]))
+            return w->keeps.v[i];
+    return NULL;
+}
+
+static void report_failed(struct node *n, struct keep *k)
+{
+    Bailey__V1__KeepReport r = BAILEY__V1__KEEP_REPORT__INIT;
+
+    r.keep_uid = k->msg->metadata->uid;
+    r.epoch = k->msg->spec->epoch;
+    r.state = KEEP_STATE(ended);
+    r.reason = (char *)(uintptr_t) "artifact.digest-mismatch: the bytes are others";
+    reconcile_report(&st, n, &r);
+}
+
+/* A replica that cannot be started is tried again after 1 s, 2 s, 4 s, ... 5 min, a fifth less at
+ * the most; nothing is placed before, the reason is shown, and a keep that ran well starts it anew.
+ */
+static void test_back_off(void **unused)
+{
+    struct workload *w;
+    struct keep *k;
+    int64_t want = 1000;
+
+    (void)unused;
+    start();
+    alive(make_node("n3"));
+    w = make_workload("fails", 1);
+    for (unsigned i = 1; i <= 12; i++, want = want * 2 < 300000 ? want * 2 : 300000) {
+        AUTO_ARENA struct arena a;
+        Bailey__V1__Object *seen;
+
+        arena_init(&a, 65536);
+        alive(state_node(&st, "n3"));
+        reconcile_workload(&st, w);
+        settle();
+        k = live_keep(w);
+        assert_non_null(k);
+        report_failed(k->node, k);
+        assert_int_equal(w->failures, i);
+        assert_in_range(w->retry_at_ms - now_ms, want * 4 / 5, want);
+        settle();
+        assert_null(live_keep(w)); /* not at once */
+        seen = view_object(&st, &w->object, &a);
+        assert_non_null(strstr(seen->workload->status->pending_reason, "digest-mismatch"));
+        now_ms = w->retry_at_ms;
+    }
+    alive(state_node(&st, "n3"));
+    reconcile_workload(&st, w);
+    settle();
+    k = live_keep(w);
+    assert_non_null(k);
+    report(k->node, k, KEEP_STATE(running));
+    now_ms += 11 * 60 * 1000;
+    {
+        Bailey__V1__KeepReport r = BAILEY__V1__KEEP_REPORT__INIT;
+
+        r.keep_uid = k->msg->metadata->uid, r.epoch = k->msg->spec->epoch;
+        r.state = KEEP_STATE(ended), r.started_at_ms = now_ms - 11 * 60 * 1000;
+        reconcile_report(&st, k->node, &r);
+    }
+    assert_int_equal(w->failures, 1);
+    now_ms = w->retry_at_ms;
+    stop();
+}
+
 static void test_delete(void **unused)
 {
     struct workload *w;
@@ -281,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_lost_after_restart),
         cmocka_unit_test(test_reports),
         cmocka_unit_test(test_delete),
+        cmocka_unit_test(test_back_off),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
