@@ -5,6 +5,7 @@
 
 #include "attest/cbor.h"
 #include "attest/evidence.h"
+#include "attest/explain.h"
 #include "attest/nitro_doc.h"
 #include "attest/sim/sim.h"
 #include "attest/sim/sim_cbor.h"
@@ -371,6 +372,40 @@ static void changed_fields_are_named(void **state)
     }
 }
 
+/* Rows follow each other from the first byte to the last, whatever was changed. */
+static void follow(const struct explained *x, void *data)
+{
+    size_t *next = data;
+
+    assert_int_equal(x->offset, *next);
+    assert_true(x->size > 0 && x->field[0] != '\0' && x->meaning[0] != '\0');
+    assert_true(x->checked[0] != '\0');
+    *next += x->size;
+}
+
+static void explanations_leave_nothing_out(void **state)
+{
+    AUTO_SIM_EVIDENCE struct sim_evidence s = {0};
+    unsigned explained = 0;
+
+    (void)state;
+    make("technology=nitro", &s);
+    for (size_t i = 0; i < s.evidence.n; i++) {
+        size_t next = 0;
+        struct err e = {0};
+
+        s.evidence.p[i] ^= (uint8_t)(1u << i % 8);
+        if (evidence_explain(buf_bytes(&s.evidence), follow, &next, &e)) {
+            assert_int_equal(next, s.evidence.n);
+            explained++;
+        } else {
+            assert_true(next == 0 && e.reason[0] != '\0');
+        }
+        s.evidence.p[i] ^= (uint8_t)(1u << i % 8);
+    }
+    assert_true(explained > s.evidence.n / 2); /* most changes leave the shape as it is */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +415,7 @@ int main(void)
         cmocka_unit_test(defects_are_named),
         cmocka_unit_test(no_byte_can_change),
         cmocka_unit_test(every_prefix_is_refused),
+        cmocka_unit_test(explanations_leave_nothing_out),
         cmocka_unit_test(changed_fields_are_named),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
