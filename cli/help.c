@@ -91,16 +91,25 @@ static void completion_case(const struct command *c, struct buf *out)
         completion_group(c, (size_t)(space - c->name), out);
 }
 
+/* The first of the commands of two words whose first words are the same. */
+static bool begins_group(const struct command *c)
+{
+    size_t n = strcspn(c->name, " ");
+
+    return c->name[n] == ' ' && (c == command_table || strncmp(c[-1].name, c->name, n + 1) != 0);
+}
+
 void completion_bash(struct buf *out)
 {
-    buf_puts(out,
-             "# bash completion of bailey; source it.\n_bailey()\n{\n"
-             "  local cur=$2 prev=$3 cmd='' opts='' words='' files=0 w\n"
-             "  COMPREPLY=()\n"
-             "  for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-             "    case $w in -*) ;; *) case $cmd in ''|token|evidence) cmd=\"${cmd:+$cmd }$w\" ;; "
-             "esac ;; esac\n  done\n"
-             "  case $prev in\n");
+    buf_puts(out, "# bash completion of bailey; source it.\n_bailey()\n{\n"
+                  "  local cur=$2 prev=$3 cmd='' opts='' words='' files=0 w\n"
+                  "  COMPREPLY=()\n"
+                  "  for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+                  "    case $w in -*) ;; *) case $cmd in ''");
+    for (const struct command *c = command_table; c->name != NULL; c++)
+        if (begins_group(c))
+            buf_printf(out, "|%.*s", (int)strcspn(c->name, " "), c->name);
+    buf_puts(out, ") cmd=\"${cmd:+$cmd }$w\" ;; esac ;; esac\n  done\n  case $prev in\n");
     for (size_t i = 0; i < OPT_IDS; i++) {
         const struct option_def *o = &option_table[i];
 

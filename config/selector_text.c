@@ -79,6 +79,16 @@ static bool join_range(struct arena *a, char **to, const char *range, struct err
     return *to != NULL || full(e);
 }
 
+static char *trimmed(char *s)
+{
+    size_t n;
+
+    s += strspn(s, " \t");
+    for (n = strlen(s); n > 0 && (s[n - 1] == ' ' || s[n - 1] == '\t'); n--)
+        s[n - 1] = '\0';
+    return s;
+}
+
 static bool add_words(const struct fact *f, const char *value, struct arena *a,
                       Bailey__V1__Selector *m, struct err *e)
 {
@@ -92,6 +102,7 @@ static bool add_words(const struct fact *f, const char *value, struct arena *a,
     if (*n > 0)
         memcpy(v, *list, *n * sizeof *v);
     for (size_t added = 0; (word = strsep(&rest, "|,")) != NULL; added++) {
+        word = trimmed(word);
         if (word[0] == '\0' || added == WORDS_MAX)
             return err_set(e, ERR_INPUT, "selector.words", "%s: want 1 to %d words", f->name,
                            WORDS_MAX),
@@ -176,16 +187,6 @@ static bool add(const char *fact, const char *op, const char *value, struct aren
     else if (!catalog_knows("tcb-component", fact))
         return unknown_fact(fact, e);
     return add_tcb(component, range, a, m, e);
-}
-
-static char *trimmed(char *s)
-{
-    size_t n;
-
-    s += strspn(s, " \t");
-    for (n = strlen(s); n > 0 && (s[n - 1] == ' ' || s[n - 1] == '\t'); n--)
-        s[n - 1] = '\0';
-    return s;
 }
 
 static bool condition(char *text, struct arena *a, Bailey__V1__Selector *m, struct err *e)

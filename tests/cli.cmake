@@ -2,6 +2,7 @@
 bailey_unit(test_table LINK cli)
 bailey_unit(test_cli LINK cli)
 bailey_unit(test_cli_context LINK cli)
+bailey_unit(test_text_diff LINK cli)
 
 # tests/e2e/test_NAME.py on the real programs.
 find_program(PYTHON3 python3 REQUIRED)

@@ -4,7 +4,7 @@ _bailey()
   local cur=$2 prev=$3 cmd='' opts='' words='' files=0 w
   COMPREPLY=()
   for w in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case $w in -*) ;; *) case $cmd in ''|token|evidence) cmd="${cmd:+$cmd }$w" ;; esac ;; esac
+    case $w in -*) ;; *) case $cmd in ''|node|token|evidence|collateral|policy) cmd="${cmd:+$cmd }$w" ;; esac ;; esac
   done
   case $prev in
     --output) COMPREPLY=($(compgen -W 'table wide json yaml name' -- "$cur")); return ;;
@@ -40,8 +40,10 @@ _bailey()
     --expect-revision) return ;;
   esac
   case $cmd in
-    '') words='apply get describe delete why logs events wait status node token evidence collateral lint policy explain schema completion help version' ;;
-    'apply') opts='--help --output --color --context --timeout --namespace --file --dry-run ' words='' files=0 ;;
+    '') words='apply diff forecast get describe delete why logs events wait status node token evidence collateral lint policy explain schema completion help version' ;;
+    'apply') opts='--help --output --color --context --timeout --namespace --file --dry-run --expect-revision ' words='' files=0 ;;
+    'diff') opts='--help --output --color --context --timeout --namespace --file ' words='' files=0 ;;
+    'forecast') opts='--help --output --color --context --timeout --node --at ' words='' files=0 ;;
     'get') opts='--help --output --color --context --timeout --namespace --all-namespaces --selector --watch --all --node --workload --no-titles --where --maybe --vendor --technology --generation --product-line --firmware --tcb --tcb-status --tcb-date --advisory --platform-id --assurance --finding ' words='workloads nodes keeps events policies advisories exceptions' files=0 ;;
     'describe') opts='--help --output --color --context --timeout --namespace ' words='workloads nodes keeps events policies advisories exceptions' files=0 ;;
     'delete') opts='--help --output --color --context --timeout --namespace --file --force ' words='workloads nodes keeps events policies advisories exceptions' files=0 ;;
@@ -70,7 +72,7 @@ _bailey()
     'explain') opts='--help --output --color --context --timeout ' words='workload node keep event trustpolicy advisory exception' files=0 ;;
     'schema') opts='--help --output --color --context --timeout ' words='' files=0 ;;
     'completion') opts='--help --output --color --context --timeout ' words='bash' files=0 ;;
-    'help') opts='--help --output --color --context --timeout ' words='apply get describe delete why logs events wait status node token evidence collateral lint policy explain schema completion help version' files=0 ;;
+    'help') opts='--help --output --color --context --timeout ' words='apply diff forecast get describe delete why logs events wait status node token evidence collateral lint policy explain schema completion help version' files=0 ;;
     'version') opts='--help --output --color --context --timeout ' words='' files=0 ;;
   esac
   if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "$opts" -- "$cur"))
