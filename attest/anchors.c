@@ -7,7 +7,7 @@
  * platforms' CPAKs are imported by operators, so only those are here whose private keys are public.
  */
 const struct anchor anchors_builtin[] = {
-#include "anchors_table.h"
+#include "attest/anchors_table.h"
 };
 const size_t anchors_builtin_n = sizeof anchors_builtin / sizeof anchors_builtin[0];
 

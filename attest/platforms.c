@@ -6,7 +6,7 @@
 
 /* The rows of config/catalog/platforms.yaml. */
 const struct platform platforms_builtin[] = {
-#include "platforms_table.h"
+#include "attest/platforms_table.h"
 };
 const size_t platforms_builtin_n = sizeof platforms_builtin / sizeof platforms_builtin[0];
 

@@ -9,10 +9,10 @@
 #include "base/str.h"
 #include "controller/api.h"
 #include "controller/authorize.h"
+#include "controller/collateral_fetch.h"
 #include "controller/enrol.h"
 #include "controller/init.h"
 #include "controller/reconcile.h"
-#include "controller/collateral_fetch.h"
 #include "controller/session_rpc.h"
 #include "controller/txn.h"
 #include "rpc/server.h"
@@ -30,9 +30,11 @@ static const char usage[] =
     "  --allow-simulated        simulated evidence may count, marked everywhere\n"
     "  --lease TIME             a node is lost without a heartbeat for this long (10s)\n"
     "  --evidence-renew TIME    nodes show fresh evidence this often (5m)\n"
-    "  --move-grace TIME        a keep that its rules refuse waits so long for its replacement to be\n"
+    "  --move-grace TIME        a keep that its rules refuse waits so long for its replacement to "
+    "be\n"
     "                           healthy, then it is stopped without one (10m)\n"
-    "  --collateral-fetch CMD   run CMD URL for vendors' collateral that is missing or expires; what\n"
+    "  --collateral-fetch CMD   run CMD URL for vendors' collateral that is missing or expires; "
+    "what\n"
     "                           it prints is verified like an import (none: nothing is fetched)\n"
     "  --log-level LEVEL        debug, info, warn or error (info)\n"
     "  --ready-fd N             write READY to this descriptor when serving\n"
@@ -353,13 +355,12 @@ static void finish(struct program *p)
 
 int main(int argc, char **argv)
 {
-    struct command_line o = {.listen = "127.0.0.1:8440",
-                             .enrol = "127.0.0.1:8441",
-                             .options = {.lease_ms = 10000,
-                                         .renew_ms = 300000,
-                                         .move_grace_ms = 600000},
-                             .level = LOG_INFO,
-                             .ready_fd = -1};
+    struct command_line o = {
+        .listen = "127.0.0.1:8440",
+        .enrol = "127.0.0.1:8441",
+        .options = {.lease_ms = 10000, .renew_ms = 300000, .move_grace_ms = 600000},
+        .level = LOG_INFO,
+        .ready_fd = -1};
     static struct program p;
     int code = parse_options(argc, argv, &o);
     struct err e = {0};

@@ -1,6 +1,6 @@
+#include "controller/state.h"
 #include "controller/collateral.h"
 #include "controller/verify.h"
-#include "controller/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
