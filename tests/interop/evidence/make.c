@@ -1,4 +1,4 @@
-/* Writes simulated evidence as folders of files, for verifiers of other makers.
+/* Writes simulated quotes with their collateral as folders of files, for verifiers of other makers.
  * Usage: evidence_make FOLDER SECONDS. One folder below FOLDER for each case, and FOLDER/cases.tsv:
  * path, technology, what the simulator was told. */
 #include <stdio.h>
@@ -44,16 +44,14 @@ static void make(struct work *w, const char *text)
     struct sim_platform p;
     struct err e = {0};
     char folder[256], name[32];
-    bool nitro;
 
     if (!sim_platform_parse(text, &p, &e) || !sim_evidence(&p, report_data, w->now_s, &s, &e))
         fail(e.msg);
-    nitro = strcmp(sim_technology_name(&p), "nitro") == 0;
     (void)snprintf(name, sizeof name, "%04u", w->n++);
     (void)snprintf(folder, sizeof folder, "%s/%s", w->folder, name);
     if (mkdir(folder, 0777) != 0)
         fail(folder);
-    write_file(folder, nitro ? "attestation_doc.cbor" : "quote.bin", buf_bytes(&s.evidence));
+    write_file(folder, "quote.bin", buf_bytes(&s.evidence));
     for (unsigned i = 0; i < s.files_n; i++)
         write_file(folder, s.files[i].name, buf_bytes(&s.files[i].bytes));
     fprintf(w->cases, "%s\t%s\t%s\n", name, sim_technology_name(&p), text);
@@ -64,18 +62,15 @@ static void make_all(struct work *w, const struct sim_kind *k, const char *varia
 {
     char text[256];
 
-    for (unsigned g = 0; g < (k->generations_n == 0 ? 1 : k->generations_n); g++) {
-        const char *key = k->generations_n == 0 ? "" : ",generation=";
-        const char *word = k->generations_n == 0 ? "" : k->generations[g];
-
+    for (unsigned g = 0; g < k->generations_n; g++) {
         for (unsigned d = 0; d < k->defects_n; d++) {
-            (void)snprintf(text, sizeof text, "technology=%s%s%s,%s,defect=%s", k->technology, key,
-                           word, variant, k->defects[d]);
+            (void)snprintf(text, sizeof text, "technology=%s,generation=%s,%s,defect=%s",
+                           k->technology, k->generations[g], variant, k->defects[d]);
             make(w, text);
         }
         for (unsigned s = SIM_DCAP_NEWEST + 1; statuses && s < SIM_DCAP_STATUSES; s++) {
-            (void)snprintf(text, sizeof text, "technology=%s%s%s,%s,tcb=%s", k->technology, key,
-                           word, variant, sim_dcap_statuses[s]);
+            (void)snprintf(text, sizeof text, "technology=%s,generation=%s,%s,tcb=%s",
+                           k->technology, k->generations[g], variant, sim_dcap_statuses[s]);
             make(w, text);
         }
     }
@@ -97,7 +92,6 @@ int main(int argc, char **argv)
     make_all(&w, &sim_tdx_kind, "version=4", true);
     make_all(&w, &sim_tdx_kind, "version=5", false);
     make_all(&w, &sim_sgx_kind, "version=3", true);
-    make_all(&w, &sim_nitro_kind, "chip=1", false);
     write_file(w.folder, "root.pem", bytes_str(sim_dcap_root.cert));
     if (fclose(w.cases) != 0)
         fail(path);

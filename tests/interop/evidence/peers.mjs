@@ -1,69 +1,57 @@
-// Verifiers of other makers and ours on the same evidence: simulated, and real where BAILEY_VECTORS
-// names a folder. Every disagreement must be one that is explained below.
+// @phala/dcap-qvl and our verifier on the same quotes and collateral: simulated, and real where
+// BAILEY_VECTORS names a folder. Every disagreement must be one that is explained below.
 //
 // Usage: node peers.mjs BAILEY EVIDENCE_MAKE WORK_DIR [TABLE.md]
 // TABLE.md: where to write the disagreements as a table.
 
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { X509Certificate, createHash } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import dcap from '@phala/dcap-qvl';
 
-globalThis.window ??= globalThis; // what the other package expects
-const { SignedAttestation } = await import('@0xsequence/tee-verifier');
-
 const [bailey, make, work, table] = process.argv.slice(2);
 const vectors = process.env.BAILEY_VECTORS ?? '';
 const SIMULATED_NOW = 1795000000; // 2026-11-18
-const AWS_ROOT = '641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b';
-const PHALA = '@phala/dcap-qvl 0.3.9', SEQUENCE = '@0xsequence/tee-verifier 0.1.2';
 
 // Each disagreement that is known: which cases, who is right by the vendor's text, and why. The
 // first that fits a case explains it. `ours` and `peer` are verdicts: a status, or "refused: ...".
 const explained = [
-  { id: 'crl-date', peer: PHALA, right: 'Bailey',
+  { id: 'crl-date', right: 'Bailey',
     fits: (c) => /defect=expired-crl/.test(c.told),
     why: 'revocation lists past their nextUpdate: RFC 5280, 6.3.3, wants a current list; the peer looks for serials only' },
-  { id: 'crl-signature', peer: PHALA, right: 'Bailey',
+  { id: 'crl-signature', right: 'Bailey',
     fits: (c) => /defect=foreign-crl/.test(c.told),
     why: 'a revocation list that its issuer did not sign: RFC 5280, 6.3.3 (g); the peer does not check the signature' },
-  { id: 'pceid', peer: PHALA, right: 'Bailey',
+  { id: 'pceid', right: 'Bailey',
     fits: (c) => /defect=wrong-pceid/.test(c.told),
     why: 'PCE-ID of the PCK and of TCB Info differ: Intel\'s QVL refuses (TCB_INFO_MISMATCH); the peer compares the FMSPC only' },
-  { id: 'qe-vendor', peer: PHALA, right: 'Bailey',
+  { id: 'qe-vendor', right: 'Bailey',
     fits: (c) => /defect=wrong-qe-vendor/.test(c.told),
-    why: 'QE vendor id that is not Intel\'s: Intel\'s QVL refuses (UNSUPPORTED_QUOTE_FORMAT); the peer does not look' },
-  { id: 'module', peer: PHALA, right: 'Bailey',
+    why: 'the header names another vendor\'s quoting enclave, whose identity Intel\'s collateral cannot be about; the peer does not look' },
+  { id: 'module', right: 'Bailey',
     fits: (c) => /defect=(module-mismatch|unknown-module|old-module)/.test(c.told),
     why: 'the TDX module\'s identity and level (tdxModuleIdentities of TCB Info v3), which Intel\'s QVL evaluates and merges; the peer leaves them out' },
-  { id: 'relaunch', peer: PHALA, right: 'Bailey',
+  { id: 'relaunch', right: 'Bailey',
     fits: (c) => /defect=relaunch-advised/.test(c.told),
     why: 'TEE_TCB_SVN_2 is newer than TEE_TCB_SVN: Intel\'s QVL says TdRelaunchAdvised; the peer does not read TEE_TCB_SVN_2' },
-  { id: 'trailing', peer: PHALA, right: 'Bailey',
+  { id: 'trailing', right: 'Bailey',
     fits: (c) => /defect=trailing/.test(c.told),
     why: 'bytes after the quote, which nothing signs: the peer leaves them unread' },
-  { id: 'revoked', peer: PHALA, right: 'both',
+  { id: 'revoked', right: 'both',
     fits: (c) => c.ours === 'Revoked' && c.peer.startsWith('refused'),
     why: 'TCB status Revoked: a status here, which the trust rules judge; the peer throws' },
-  { id: 'policy-migratable', peer: PHALA, right: 'both',
+  { id: 'policy-migratable', right: 'both',
     fits: (c) => /defect=migratable/.test(c.told) && c.peer.startsWith('refused'),
     why: 'MIGRATABLE (bit 29, TDX 1.5): a finding here, on which rules may decide; the peer refuses the bit as reserved' },
-  { id: 'policy-sept', peer: PHALA, right: 'both',
+  { id: 'policy-sept', right: 'both',
     fits: (c) => c.peer === 'refused: SEPT_VE_DISABLE is not enabled' && !c.ours.startsWith('refused'),
     why: 'SEPT_VE_DISABLE clear (every Azure TD): a finding here; the peer has the policy built in' },
-  { id: 'module-index', peer: PHALA, right: 'Bailey',
+  { id: 'module-index', right: 'Bailey',
     fits: (c) => c.real && c.technology === 'tdx' && !c.ours.startsWith('refused') &&
       (!c.peer.startsWith('refused') || c.peer === 'refused: No matching TCB level found'),
     why: 'TEE_TCB_SVN is compared from component 2 on where component 1 is not 0 (Intel\'s QVL, EvaluateTcb), and the module\'s own level counts; the peer compares all 16 and leaves the module out' },
-  { id: 'nitro-debug', peer: SEQUENCE, right: 'Bailey',
-    fits: (c) => c.ours === 'refused: debug' && c.peer === 'verified',
-    why: 'PCR0 all zero: an enclave in debug mode (AWS: "Using cryptographic attestation"); the peer leaves PCRs to its caller' },
-  { id: 'nitro-form', peer: SEQUENCE, right: 'Bailey',
-    fits: (c) => c.technology === 'nitro' && c.ours.startsWith('refused') && c.peer === 'verified' &&
-      /defect=(wrong-digest|wrong-algorithm|missing-field|unknown-field|duplicate-field|short-pcr|future|long-chain|not-a-ca|leaf-is-ca)/.test(c.told),
-    why: 'a document that breaks AWS\'s own rules of form (attestation_process.md, 3.2.2): the peer reads only what it needs' },
 ];
 
 // The inner object as it was signed, and its signature.
@@ -94,21 +82,9 @@ function phala(c) {
   return { verdict: got.status, advisories: [...got.advisory_ids].sort() };
 }
 
-async function sequence(c) {
-  const document = readFileSync(join(c.folder, 'attestation_doc.cbor'));
-  const a = SignedAttestation.fromDocument(document.toString('base64'));
-  if (!await a.verifySignature())
-    throw new Error('signature');
-  if (!await a.verifyRootOfTrust(new Date(c.now * 1000)))
-    throw new Error('chain');
-  if (await a.rootCertFingerprint() !== c.root)
-    throw new Error('root');
-  return { verdict: 'verified', advisories: [] };
-}
-
-async function peerVerdict(c) {
+function peerVerdict(c) {
   try {
-    return c.technology === 'nitro' ? await sequence(c) : phala(c);
+    return phala(c);
   } catch (e) {
     return { verdict: `refused: ${e.message}`, advisories: [] };
   }
@@ -119,7 +95,7 @@ async function ourVerdict(c) {
   const argv = ['evidence', 'verify', c.folder, '--at', new Date(c.now * 1000).toISOString().replace('.000', ''), '-o', 'json'];
   if (!c.real)
     argv.push('--allow-simulated');
-  if (c.collateral && c.collateral !== c.folder)
+  if (c.collateral !== c.folder)
     argv.push('--collateral', c.collateral);
   const { stdout } = await promisify(execFile)(bailey, argv).catch((e) => {
     if (e.code !== 6)
@@ -131,7 +107,7 @@ async function ourVerdict(c) {
     return { verdict: `refused: ${got.reason}`, advisories: [] };
   if (got.debug)
     return { verdict: 'refused: debug', advisories: [] };
-  return { verdict: c.technology === 'nitro' ? 'verified' : got.tcbStatus, advisories: [...got.advisories].sort() };
+  return { verdict: got.tcbStatus, advisories: [...got.advisories].sort() };
 }
 
 function simulated() {
@@ -140,16 +116,10 @@ function simulated() {
   mkdirSync(folder, { recursive: true });
   execFileSync(make, [folder, String(SIMULATED_NOW)]);
   const root = new X509Certificate(readFileSync(join(folder, 'root.pem'))).raw;
-  const cases = readFileSync(join(folder, 'cases.tsv'), 'utf8').trim().split('\n').map((line) => {
+  return readFileSync(join(folder, 'cases.tsv'), 'utf8').trim().split('\n').map((line) => {
     const [name, technology, told] = line.split('\t');
     return { folder: join(folder, name), collateral: join(folder, name), technology, told, real: false, now: SIMULATED_NOW, root };
   });
-  const sound = cases.find((c) => c.technology === 'nitro' && c.told.endsWith('defect=none'));
-  const bundle = SignedAttestation.fromDocument(readFileSync(join(sound.folder, 'attestation_doc.cbor')).toString('base64')).raw.cabundle;
-  for (const c of cases)
-    if (c.technology === 'nitro')
-      Object.assign(c, { collateral: '', root: createHash('sha256').update(bundle[0]).digest('hex') });
-  return cases;
 }
 
 function real() {
@@ -164,8 +134,6 @@ function real() {
     const now = Date.parse(at) / 1000;
     if (/^(tdx|sgx)-quote\+collateral$/.test(kind))
       cases.push({ folder: join(vectors, path, '..'), collateral: join(vectors, path), technology: kind.slice(0, 3), told: path, real: true, now });
-    else if (kind === 'nitro-document' && at !== '-')
-      cases.push({ folder: join(vectors, path), collateral: '', technology: 'nitro', told: path, real: true, now, root: AWS_ROOT });
   }
   return cases;
 }
@@ -173,15 +141,15 @@ function real() {
 const same = (a, b) => a.length === b.length && a.every((x, i) => x === b[i]);
 
 async function compare(c) {
-  const [ours, peer] = await Promise.all([ourVerdict(c), peerVerdict(c)]);
+  const ours = await ourVerdict(c), peer = peerVerdict(c);
   c.ours = ours.verdict;
   c.peer = peer.verdict;
   c.refused = c.ours.startsWith('refused');
   c.agree = c.refused && c.peer.startsWith('refused') ||
-    c.ours === c.peer && (c.technology === 'nitro' || same(ours.advisories, peer.advisories));
+    c.ours === c.peer && same(ours.advisories, peer.advisories);
   if (!c.agree && c.ours === c.peer)
     c.ours += ` [${ours.advisories}]`, c.peer += ` [${peer.advisories}]`;
-  c.because = c.agree ? undefined : explained.find((x) => x.peer === (c.technology === 'nitro' ? SEQUENCE : PHALA) && x.fits(c));
+  c.because = c.agree ? undefined : explained.find((x) => x.fits(c));
 }
 
 async function all(cases, width) {
@@ -199,7 +167,7 @@ function markdown(cases) {
     if (hit.length === 0)
       continue;
     const shown = hit.find((c) => c.real) ?? hit[0];
-    out += `| ${x.peer} | ${hit.length} (${hit.filter((c) => c.real).length} real) | ${shown.ours.replace(/ \[.*/, '')} | ${shown.peer.replace(/ \[.*/, '')} | ${x.right} | ${x.why} |\n`;
+    out += `| ${hit.length} (${hit.filter((c) => c.real).length} real) | ${shown.ours.replace(/ \[.*/, '')} | ${shown.peer.replace(/ \[.*/, '')} | ${x.right} | ${x.why} |\n`;
   }
   return out;
 }
@@ -207,7 +175,7 @@ function markdown(cases) {
 const cases = [...simulated(), ...real()];
 await all(cases, 2);
 for (const [name, of] of [['simulated', cases.filter((c) => !c.real)], ['real', cases.filter((c) => c.real)]])
-  for (const technology of ['tdx', 'sgx', 'nitro']) {
+  for (const technology of ['tdx', 'sgx']) {
     const some = of.filter((c) => c.technology === technology);
     if (some.length > 0)
       console.log(`${name} ${technology}: ${some.length} cases, ${some.filter((c) => c.refused).length} refused by Bailey; ` +
