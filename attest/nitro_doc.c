@@ -147,7 +147,8 @@ static bool key_read(struct cbor *c, enum key *out, struct err *e)
             return *out = (enum key)k, true;
     str_printable(name, shown, sizeof shown);
     return err_set(e, ERR_INPUT, "nitro.unknown-field", "%s: not a field of the document", shown),
-           err_field(e, "%s", shown), err_expected(e, "the fields that AWS names");
+           err_field(e, "%s", name.n == 0 ? "payload" : shown), err_found(e, "\"%s\"", shown),
+           err_expected(e, "the fields that AWS names");
 }
 
 static bool payload_read(struct nitro_doc *d, struct err *e)
