@@ -5,8 +5,6 @@
 
 #define STOP_AFTER_MS 30000
 #define REPLACE_AFTER_MS 60000
-#define CPU_MILLI 100
-#define MEMORY_BYTES (64u << 20)
 #define COMPILE_LIMIT (1u << 20)
 
 static bool no_memory(struct err *e)
@@ -51,50 +49,6 @@ static bool compile_trust(struct workload *w, struct err *e)
            rule_list(t.accept, t.accept_n, "accept", &w->arena, &w->own_accept, e);
 }
 
-static bool compile_resources(struct workload *w, struct err *e)
-{
-    const Bailey__V1__Resources *r = w->msg->spec->resources;
-    struct resources *need = &w->demand.need;
-
-    *need = (struct resources){.cpu_milli = CPU_MILLI, .memory = MEMORY_BYTES};
-    if (r == NULL)
-        return true;
-    if (r->cpu[0] != '\0' && !cpu_parse(r->cpu, &need->cpu_milli, e))
-        return err_field(e, "spec.resources.cpu");
-    if (r->memory[0] != '\0' && !bytes_parse(r->memory, &need->memory, e))
-        return err_field(e, "spec.resources.memory");
-    return true;
-}
-
-static bool compile_placement(struct workload *w, struct err *e)
-{
-    const Bailey__V1__Placement *p = w->msg->spec->placement;
-    struct label *labels;
-    struct spread *spread;
-
-    if (p == NULL)
-        return true;
-    if (p->n_spread > PLACE_SPREADS)
-        return err_set(e, ERR_LIMIT, "workload.spreads", "%zu spreads", p->n_spread),
-               err_field(e, "spec.placement.spread"), err_expected(e, "at most %d", PLACE_SPREADS);
-    labels = arena_array(&w->arena, p->n_nodes + 1, sizeof *labels);
-    spread = arena_array(&w->arena, p->n_spread + 1, sizeof *spread);
-    if (labels == NULL || spread == NULL)
-        return no_memory(e);
-    for (size_t i = 0; i < p->n_nodes; i++)
-        labels[i] = (struct label){p->nodes[i]->key, p->nodes[i]->value};
-    for (size_t i = 0; i < p->n_spread; i++)
-        spread[i] =
-            (struct spread){.over = p->spread[i]->over,
-                            .max_skew = p->spread[i]->max_skew == 0 ? 1 : p->spread[i]->max_skew};
-    w->demand.labels = labels;
-    w->demand.labels_n = p->n_nodes;
-    w->demand.spread = spread;
-    w->demand.spread_n = p->n_spread;
-    w->demand.priority = p->priority;
-    return true;
-}
-
 bool workload_compile(struct state *st, const struct effective *ef, struct workload *w,
                       struct err *e)
 {
@@ -103,7 +57,7 @@ bool workload_compile(struct state *st, const struct effective *ef, struct workl
     arena_fini(&w->arena);
     arena_init(&w->arena, COMPILE_LIMIT);
     w->demand = (struct demand){.workload = w->id, .name = w->object.key, .rules = &w->trust.rules};
-    return compile_trust(w, e) && compile_resources(w, e) && compile_placement(w, e) &&
+    return compile_trust(w, e) && workload_compile_place(st, w, e) &&
            duration(d == NULL ? NULL : d->stop_after, "spec.onDisconnect.stopAfter", STOP_AFTER_MS,
                     &w->stop_after_ms, e) &&
            duration(d == NULL ? NULL : d->replace_after, "spec.onDisconnect.replaceAfter",

@@ -261,7 +261,8 @@ void reconcile_place(struct state *st, struct workload *w, uint32_t want)
     memset(&w->last, 0, sizeof w->last);
     for (size_t i = 0; i < all; i++)
         v[i] = (struct decision){st->next_id++, NODE_NONE};
-    if (all > 0 && !place(st->fleet, &w->demand, state_wall_ms(st), v, all, &w->last, &e)) {
+    if (all > 0 && !(workload_relate(st, w, &e) &&
+                     place(st->fleet, &w->demand, state_wall_ms(st), v, all, &w->last, &e))) {
         log_error("placing failed", LOG_STR("workload", w->object.key), LOG_ERR(&e));
         w->last.pending = (uint32_t)all;
         w->last.placed = 0;

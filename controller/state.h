@@ -67,6 +67,7 @@ struct workload {
     struct rule_list own_refuse, own_accept;
     int64_t max_evidence_age_ms;
     struct demand demand;
+    struct relation *relations; /* the demand's, once there are any */
     int64_t stop_after_ms, replace_after_ms;
     struct arena rules_arena;  /* of trust, made anew when policies or their stages change */
     struct policy_rules trust; /* what holds for it: its own rules, policies, exceptions */
@@ -132,6 +133,7 @@ struct state {
     struct map policies, advisories, exceptions; /* of struct trust_object, policy_state.h */
     VEC(Bailey__V1__Event *) events;             /* oldest first */
     struct fleet *fleet;
+    size_t related; /* workloads compiled that name neighbours: a hint, it never shrinks */
     uint64_t next_id;
     uint64_t committed; /* revision that is durable */
     struct txn *txn;
@@ -166,6 +168,12 @@ struct keep *keep_new(struct state *st, const Bailey__V1__Keep *m, struct worklo
  * checked. */
 NODISCARD bool workload_compile(struct state *st, const struct effective *ef, struct workload *w,
                                 struct err *e);
+
+/* compile_placement.c: resources and wishes about place into w->demand, in w->arena. */
+NODISCARD bool workload_compile_place(struct state *st, struct workload *w, struct err *e);
+/* Brings the demand's relations up to date with the workloads that are there now, theirs to this
+ * one included. Before every placing. ERR_LIMIT when there are too many. */
+NODISCARD bool workload_relate(struct state *st, struct workload *w, struct err *e);
 
 /* Enters what is known of the node, or of the keep, into the fleet. */
 void node_publish(struct state *st, struct node *n);

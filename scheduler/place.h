@@ -24,7 +24,8 @@ struct spread {
 
 /* A wish: of the nodes that are right otherwise those with the greatest sum of weights go first. */
 struct preference {
-    struct label label;
+    const struct label *labels; /* a node that has all of these gets the weight */
+    size_t labels_n;
     int32_t weight; /* negative: rather not */
 };
 
@@ -57,7 +58,7 @@ struct demand {
     bool may_use_reserve; /* see fleet_reserve() */
 };
 #define PLACE_SPREADS 8
-#define PLACE_RELATIONS 8
+#define PLACE_RELATIONS 16
 #define PLACE_PREFERENCES 16
 
 /* What keeps a node from taking a keep: the first that applies, in this order. */

@@ -175,21 +175,26 @@ static void put_list(struct key_out *k, const struct rule_list *l)
     key_put(k, v, sizeof v);
 }
 
+static void put_labels(struct key_out *k, const struct label *v, size_t n)
+{
+    key_number(k, n);
+    for (size_t i = 0; i < n; i++) {
+        key_text(k, v[i].key);
+        key_text(k, v[i].value);
+    }
+}
+
 static void put_key(struct key_out *k, const struct demand *d)
 {
     size_t lists = rules_lists(d->rules);
 
-    key_number(k, (uint64_t)lists << 32 | (uint64_t)d->labels_n << 8 | (uint64_t)d->prefer_n);
+    key_number(k, (uint64_t)lists << 32 | d->prefer_n);
     for (size_t i = 0; i < lists; i++)
         put_list(k, rules_list(d->rules, i));
     key_number(k, (uint64_t)d->rules->simulated << 32 | demand_axes(d));
-    for (size_t i = 0; i < d->labels_n; i++) {
-        key_text(k, d->labels[i].key);
-        key_text(k, d->labels[i].value);
-    }
+    put_labels(k, d->labels, d->labels_n);
     for (size_t i = 0; i < d->prefer_n; i++) {
-        key_text(k, d->prefer[i].label.key);
-        key_text(k, d->prefer[i].label.value);
+        put_labels(k, d->prefer[i].labels, d->prefer[i].labels_n);
         key_number(k, (uint32_t)d->prefer[i].weight);
     }
     for (size_t i = 0; i < demand_axes(d); i++)
@@ -352,7 +357,7 @@ static int64_t prefer_score(const struct label_set *s, const struct demand *d)
     int64_t score = 0;
 
     for (size_t i = 0; i < d->prefer_n; i++)
-        if (labels_match(s, &d->prefer[i].label, 1))
+        if (labels_match(s, d->prefer[i].labels, d->prefer[i].labels_n))
             score += d->prefer[i].weight;
     return score;
 }
@@ -487,7 +492,8 @@ static size_t missing_keys(const struct fleet *f, const struct demand *d)
     for (size_t i = 0; i < d->labels_n; i++)
         n += !indexed(f, d->labels[i].key);
     for (size_t i = 0; i < d->prefer_n; i++)
-        n += !indexed(f, d->prefer[i].label.key);
+        for (size_t k = 0; k < d->prefer[i].labels_n; k++)
+            n += !indexed(f, d->prefer[i].labels[k].key);
     for (size_t i = 0; i < demand_axes(d); i++)
         n += is_label(demand_axis(d, i)) && !indexed(f, demand_axis(d, i));
     return n;
@@ -503,8 +509,9 @@ bool shape_prepare(struct fleet *f, const struct demand *d, struct err *e)
         if (!fleet_index_label(f, d->labels[i].key, e))
             return false;
     for (size_t i = 0; missing > 0 && i < d->prefer_n; i++)
-        if (!fleet_index_label(f, d->prefer[i].label.key, e))
-            return false;
+        for (size_t k = 0; k < d->prefer[i].labels_n; k++)
+            if (!fleet_index_label(f, d->prefer[i].labels[k].key, e))
+                return false;
     for (size_t i = 0; missing > 0 && i < demand_axes(d); i++)
         if (is_label(demand_axis(d, i)) && !fleet_index_label(f, demand_axis(d, i), e))
             return false;

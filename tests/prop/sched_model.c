@@ -215,8 +215,10 @@ void model_demand(struct model *m, struct model_demand *x)
         .scoring = (enum scoring)below(m, 3),
         .may_use_reserve = below(m, 3) == 0};
     random_spreads(m, x);
-    for (unsigned i = 0; i < x->d.prefer_n; i++)
-        x->prefer[i] = (struct preference){{"site", sites[below(m, 2)]}, (int32_t)below(m, 5) - 2};
+    for (unsigned i = 0; i < x->d.prefer_n; i++) {
+        x->wish[i] = (struct label){"site", sites[below(m, 2)]};
+        x->prefer[i] = (struct preference){&x->wish[i], 1, (int32_t)below(m, 5) - 2};
+    }
     for (unsigned i = 0; i < x->d.relations_n; i++)
         x->relation[i] = (struct relation){.workload = 1 + below(m, MODEL_WORKLOADS),
                                            .over = overs[below(m, 4)],
@@ -402,8 +404,7 @@ int64_t model_score(const struct model *m, const struct model_demand *x, unsigne
     int64_t score = 0;
 
     for (unsigned i = 0; i < x->d.prefer_n; i++)
-        if (m->node[node].site < 2 &&
-            strcmp(sites[m->node[node].site], x->prefer[i].label.value) == 0)
+        if (m->node[node].site < 2 && strcmp(sites[m->node[node].site], x->wish[i].value) == 0)
             score += x->prefer[i].weight;
     return score;
 }

@@ -57,6 +57,7 @@ struct model_demand {
     struct spread spread[3];
     struct relation relation[2];
     struct preference prefer[2];
+    struct label wish[2];
     bool refuses, by_site;
     unsigned refused, site;
 };
