@@ -47,7 +47,7 @@ const explained = [
     why: 'MIGRATABLE (bit 29, TDX 1.5): a finding here, on which rules may decide; the peer refuses the bit as reserved' },
   { id: 'policy-sept', right: 'both',
     fits: (c) => c.peer === 'refused: SEPT_VE_DISABLE is not enabled' && !c.ours.startsWith('refused'),
-    why: 'SEPT_VE_DISABLE clear (every Azure TD): a finding here; the peer has the policy built in' },
+    why: 'SEPT_VE_DISABLE clear: a finding here; the peer has the policy built in' },
   { id: 'module-index', right: 'Bailey',
     fits: (c) => c.real && c.technology === 'tdx' && !c.ours.startsWith('refused') &&
       (!c.peer.startsWith('refused') || c.peer === 'refused: No matching TCB level found'),
