@@ -17,9 +17,10 @@ struct dcap_case {
     struct dcap_pck pck;
     bool judged; /* the four below hold */
     struct dcap_chain signing;
-    struct dcap_tcb_info tcb_info;
-    struct dcap_identity identity;
+    struct dcap_tcb_info *tcb_info; /* references of our own */
+    struct dcap_identity *identity;
     struct dcap_match match;
+    bool stale[2]; /* TCB info and identity, leniently accepted */
 };
 
 /* What the case proves, once every check is passed. */

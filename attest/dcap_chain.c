@@ -133,9 +133,21 @@ static bool leaf_check(const struct dcap_chain *c, const char *cn, const struct 
     return true;
 }
 
-/* The certificates of the chain, which has to have `want` of them in their order. */
+static bool is_certificate(X509 *x, struct bytes der)
+{
+    uint8_t *own = NULL;
+    int n = x == NULL ? 0 : i2d_X509(x, &own);
+    bool same = n > 0 && bytes_equal(der, (struct bytes){own, (size_t)n});
+
+    OPENSSL_free(own);
+    return same;
+}
+
+/* The certificates of the chain, which has to have `want` of them in their order. known: a root
+ * that need not be parsed again; NULL: none. */
 static bool chain_open(struct bytes pem, const char *source, unsigned want,
-                       const struct evidence_options *o, struct dcap_chain *c, struct err *e)
+                       const struct evidence_options *o, X509 *known, struct dcap_chain *c,
+                       struct err *e)
 {
     X509 **const slot[2][3] = {{&c->leaf, &c->root, NULL}, {&c->leaf, &c->ca, &c->root}};
     struct bytes der[PEM_BLOCKS];
@@ -160,7 +172,10 @@ static bool chain_open(struct bytes pem, const char *source, unsigned want,
         unsigned role = want == 2 && i == 1 ? 2 : i;
 
         snprintf(c->name[role], sizeof c->name[role], "%.40s[%u]", source, i);
-        if (!cert_open(o->cache, der[i], c->name[role], slot[want - 2][i], e))
+        if (role == 2 && is_certificate(known, der[i])) {
+            X509_up_ref(known);
+            c->root = known;
+        } else if (!cert_open(o->cache, der[i], c->name[role], slot[want - 2][i], e))
             return false;
     }
     return true;
@@ -171,25 +186,29 @@ bool dcap_chain_pck(struct bytes pem, const char *source, const struct evidence_
 {
     AUTO_DCAP_CHAIN struct dcap_chain c = {0};
 
-    if (!chain_open(pem, source, 3, o, &c, e) || !root_check(&c, o, e) || !ca_check(&c, o, e) ||
-        !leaf_check(&c, "Intel SGX PCK Certificate", o, e))
+    if (!chain_open(pem, source, 3, o, NULL, &c, e) || !root_check(&c, o, e) ||
+        !ca_check(&c, o, e) || !leaf_check(&c, "Intel SGX PCK Certificate", o, e))
         return false;
     *out = c;
     c = (struct dcap_chain){0};
     return true;
 }
 
-bool dcap_chain_signing(struct bytes pem, const char *source, const struct anchor *under,
+bool dcap_chain_signing(struct bytes pem, const char *source, const struct dcap_chain *beside,
                         const struct evidence_options *o, struct dcap_chain *out, struct err *e)
 {
     AUTO_DCAP_CHAIN struct dcap_chain c = {0};
 
-    if (!chain_open(pem, source, 2, o, &c, e) || !root_check(&c, o, e))
+    if (!chain_open(pem, source, 2, o, beside == NULL ? NULL : beside->root, &c, e))
         return false;
-    if (under != NULL && under != c.anchor)
+    if (beside != NULL && c.root == beside->root)
+        c.anchor = beside->anchor; /* the same bytes, which have been checked */
+    else if (!root_check(&c, o, e))
+        return false;
+    if (beside != NULL && beside->anchor != c.anchor)
         return err_set(e, ERR_INPUT, "anchor.unknown", "%s: not the root of the quote", c.name[2]),
                err_field(e, "%s", c.name[2]), err_found(e, "%s", c.anchor->name),
-               err_expected(e, "%s, as the PCK certificate's", under->name);
+               err_expected(e, "%s, as the PCK certificate's", beside->anchor->name);
     if (!leaf_check(&c, "Intel SGX TCB Signing", o, e))
         return false;
     *out = c;

@@ -30,11 +30,11 @@ NODISCARD bool dcap_chain_pck(struct bytes pem, const char *source,
                               const struct evidence_options *o, struct dcap_chain *out,
                               struct err *e);
 
-/* PEM of exactly the TCB signing certificate and the root, which must be of the same key as
- * `under`, where one is given. */
-NODISCARD bool dcap_chain_signing(struct bytes pem, const char *source, const struct anchor *under,
-                                  const struct evidence_options *o, struct dcap_chain *out,
-                                  struct err *e);
+/* PEM of exactly the TCB signing certificate and the root, which must be of the same key as that of
+ * `beside`, the PCK's chain, where one is given. */
+NODISCARD bool dcap_chain_signing(struct bytes pem, const char *source,
+                                  const struct dcap_chain *beside, const struct evidence_options *o,
+                                  struct dcap_chain *out, struct err *e);
 
 /* What revocation lists said, and whether they were there. */
 struct dcap_revocation {

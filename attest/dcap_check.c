@@ -23,8 +23,8 @@ static void case_fini(struct dcap_case **c)
     dcap_chain_fini(&(*c)->chain);
     dcap_chain_fini(&(*c)->signing);
     dcap_revocation_fini(&(*c)->revocation);
-    dcap_tcb_info_fini(&(*c)->tcb_info);
-    dcap_identity_fini(&(*c)->identity);
+    dcap_tcb_info_release((*c)->tcb_info);
+    dcap_identity_release((*c)->identity);
     free(*c);
 }
 
@@ -169,9 +169,35 @@ static bool qe_signature_check(const struct dcap_case *c, struct err *e)
     return true;
 }
 
+static void key_drop(void *key)
+{
+    EVP_PKEY_free(key);
+}
+
+/* The attestation key, a reference of the caller's. It lives as long as its quoting enclave, so
+ * that making one again for each quote is worth saving: it costs as much as a signature. */
+static EVP_PKEY *attestation_key(const struct dcap_case *c)
+{
+    struct evidence_cache *cache = c->o->cache;
+    uint8_t id[CACHE_ID];
+    EVP_PKEY *key;
+
+    if (cache == NULL)
+        return ecdsa_key(ECDSA_P256, c->quote.key);
+    cache_id(cache, "p256-key", c->quote.key, (struct bytes){NULL, 0}, id);
+    key = cache_object(cache, id);
+    if (key == NULL) {
+        key = ecdsa_key(ECDSA_P256, c->quote.key);
+        if (key == NULL || !cache_keep(cache, id, c->quote.key.n, key, key_drop))
+            return key;
+    }
+    EVP_PKEY_up_ref(key);
+    return key;
+}
+
 static bool quote_signature_check(const struct dcap_case *c, struct err *e)
 {
-    AUTO(pkey) EVP_PKEY *key = ecdsa_key(ECDSA_P256, c->quote.key);
+    AUTO(pkey) EVP_PKEY *key = attestation_key(c);
     enum ecdsa_result r;
 
     if (key == NULL)
@@ -210,11 +236,13 @@ static bool collateral_check(struct dcap_case *c, struct err *e)
         (qe = collateral_need(c, QE_FILE, e)) == NULL ||
         (signing = collateral_need(c, SIGNING_FILE, e)) == NULL)
         return false;
-    if (!dcap_chain_signing(signing->bytes, SIGNING_FILE, c->chain.anchor, c->o, &c->signing, e) ||
+    if (!dcap_chain_signing(signing->bytes, SIGNING_FILE, &c->chain, c->o, &c->signing, e) ||
         !dcap_revocation_check_signing(&c->revocation, &c->signing, e) ||
-        !dcap_tcb_info_open(tcb->bytes, tee, c->signing.leaf, c->o, TCB_FILE, &c->tcb_info, e) ||
-        !dcap_identity_open(qe->bytes, tee, c->signing.leaf, c->o, QE_FILE, &c->identity, e) ||
-        !dcap_match(&c->quote, &c->pck, &c->tcb_info, &c->identity, &c->match, e))
+        !dcap_tcb_info_open(tcb->bytes, tee, c->signing.leaf, c->o, TCB_FILE, &c->tcb_info,
+                            &c->stale[0], e) ||
+        !dcap_identity_open(qe->bytes, tee, c->signing.leaf, c->o, QE_FILE, &c->identity,
+                            &c->stale[1], e) ||
+        !dcap_match(&c->quote, &c->pck, c->tcb_info, c->identity, &c->match, e))
         return false;
     evidence_passed(c->o, "dcap.qe-mismatch", "QE_REPORT");
     if (tee == DCAP_TEE_TDX)

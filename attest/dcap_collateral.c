@@ -1,6 +1,7 @@
 #include "attest/dcap_collateral.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "attest/dcap_json.h"
 #include "attest/ecdsa.h"
@@ -229,42 +230,47 @@ void dcap_identity_fini(struct dcap_identity *i)
     i->json = NULL;
 }
 
-static bool signature_check(struct bytes inner, const uint8_t signature[64], X509 *signing,
-                            const struct evidence_options *o, const char *name, struct err *e)
+/* The name of "these signed bytes, verified by that certificate and read for that technology".
+ * False: the certificate is not out of the cache. */
+static bool object_id(const struct evidence_options *o, X509 *signing, enum dcap_tee tee,
+                      struct bytes inner, const uint8_t signature[64], uint8_t id[CACHE_ID])
 {
-    uint8_t by[CACHE_ID + 64], id[CACHE_ID];
-    bool named = cache_id_of(o->cache, signing, by);
+    uint8_t by[CACHE_ID + 64 + 1];
 
-    if (named) {
-        memcpy(by + CACHE_ID, signature, 64);
-        cache_id(o->cache, "dcap-collateral", inner, BYTES_OF(by), id);
-        if (cache_knows(o->cache, id))
-            return true;
-    }
-    if (ecdsa_verify(X509_get0_pubkey(signing), ECDSA_P256, inner, (struct bytes){signature, 64}) !=
-        ECDSA_GOOD)
-        return err_set(e, ERR_INPUT, "dcap.collateral-signature",
-                       "%s: the TCB signing key did not make its signature", name),
-               err_field(e, "%s.signature", name),
-               err_mend(e, "keep the document as Intel's service sent it, byte for byte");
-    if (named)
-        cache_learn(o->cache, id);
+    if (!cache_id_of(o->cache, signing, by))
+        return false;
+    memcpy(by + CACHE_ID, signature, 64);
+    by[CACHE_ID + 64] = (uint8_t)tee;
+    cache_id(o->cache, "dcap-document", inner, BYTES_OF(by), id);
     return true;
 }
 
+static bool signature_check(struct bytes inner, const uint8_t signature[64], X509 *signing,
+                            const char *name, struct err *e)
+{
+    if (ecdsa_verify(X509_get0_pubkey(signing), ECDSA_P256, inner, (struct bytes){signature, 64}) ==
+        ECDSA_GOOD)
+        return true;
+    return err_set(e, ERR_INPUT, "dcap.collateral-signature",
+                   "%s: the TCB signing key did not make its signature", name),
+           err_field(e, "%s.signature", name),
+           err_mend(e, "keep the document as Intel's service sent it, byte for byte");
+}
+
 /* now within issueDate and nextUpdate, and not older than the evaluation asked for. */
-static bool document_check(struct dcap_document *d, const struct evidence_options *o,
-                           const char *name, struct err *e)
+static bool document_check(const struct dcap_document *d, const struct evidence_options *o,
+                           const char *name, bool *stale, struct err *e)
 {
     char when[TIME_TEXT];
 
+    evidence_passed(o, "dcap.collateral-signature", name);
     if (d->issued_s > o->now_s)
         return err_set(e, ERR_INPUT, "dcap.collateral-validity", "%s: not issued yet", name),
                err_field(e, "%s.issueDate", name),
                err_found(e, "%s", time_format(d->issued_s, when)),
                err_mend(e, "check this machine's clock");
-    d->stale = d->next_update_s < o->now_s;
-    if (d->stale && !o->lenient)
+    *stale = d->next_update_s < o->now_s;
+    if (*stale && !o->lenient)
         return err_set(e, ERR_INPUT, "dcap.collateral-validity", "%s: past its next update", name),
                err_field(e, "%s.nextUpdate", name),
                err_found(e, "%s", time_format(d->next_update_s, when)),
@@ -280,40 +286,105 @@ static bool document_check(struct dcap_document *d, const struct evidence_option
     return true;
 }
 
+void dcap_tcb_info_release(struct dcap_tcb_info *t)
+{
+    if (t == NULL || --t->document.references > 0)
+        return;
+    dcap_tcb_info_fini(t);
+    free(t);
+}
+
+void dcap_identity_release(struct dcap_identity *i)
+{
+    if (i == NULL || --i->document.references > 0)
+        return;
+    dcap_identity_fini(i);
+    free(i);
+}
+
+static void tcb_info_drop(void *t)
+{
+    dcap_tcb_info_release(t);
+}
+
+static void identity_drop(void *i)
+{
+    dcap_identity_release(i);
+}
+
+static bool no_memory(const char *name, struct err *e)
+{
+    return err_set(e, ERR_NOMEM, "dcap.collateral-malformed", "%s: no memory", name);
+}
+
 bool dcap_tcb_info_open(struct bytes text, enum dcap_tee tee, X509 *signing,
                         const struct evidence_options *o, const char *name,
-                        struct dcap_tcb_info *out, struct err *e)
+                        struct dcap_tcb_info **out, bool *stale, struct err *e)
 {
-    uint8_t signature[64];
+    uint8_t signature[64], id[CACHE_ID];
+    struct dcap_tcb_info *t = NULL;
     struct bytes inner;
+    bool named;
 
-    if (!dcap_document_cut(text, "tcbInfo", name, &inner, signature, e) ||
-        !signature_check(inner, signature, signing, o, name, e))
+    if (!dcap_document_cut(text, "tcbInfo", name, &inner, signature, e))
         return false;
-    evidence_passed(o, "dcap.collateral-signature", name);
-    if (!dcap_tcb_info_read(inner, tee, name, out, e))
-        return false;
-    if (document_check(&out->document, o, name, e))
+    named = object_id(o, signing, tee, inner, signature, id);
+    if (named && (t = cache_object(o->cache, id)) != NULL) {
+        t->document.references++;
+    } else {
+        if (!signature_check(inner, signature, signing, name, e))
+            return false;
+        t = malloc(sizeof *t);
+        if (t == NULL)
+            return no_memory(name, e);
+        if (!dcap_tcb_info_read(inner, tee, name, t, e)) {
+            free(t);
+            return false;
+        }
+        t->document.references = 2; /* this one, and the cache's */
+        if (!named || !cache_keep(o->cache, id, inner.n, t, tcb_info_drop))
+            t->document.references = 1;
+    }
+    if (document_check(&t->document, o, name, stale, e)) {
+        *out = t;
         return true;
-    dcap_tcb_info_fini(out);
+    }
+    dcap_tcb_info_release(t);
     return false;
 }
 
 bool dcap_identity_open(struct bytes text, enum dcap_tee tee, X509 *signing,
                         const struct evidence_options *o, const char *name,
-                        struct dcap_identity *out, struct err *e)
+                        struct dcap_identity **out, bool *stale, struct err *e)
 {
-    uint8_t signature[64];
+    uint8_t signature[64], id[CACHE_ID];
+    struct dcap_identity *i = NULL;
     struct bytes inner;
+    bool named;
 
-    if (!dcap_document_cut(text, "enclaveIdentity", name, &inner, signature, e) ||
-        !signature_check(inner, signature, signing, o, name, e))
+    if (!dcap_document_cut(text, "enclaveIdentity", name, &inner, signature, e))
         return false;
-    evidence_passed(o, "dcap.collateral-signature", name);
-    if (!dcap_identity_read(inner, tee, name, out, e))
-        return false;
-    if (document_check(&out->document, o, name, e))
+    named = object_id(o, signing, tee, inner, signature, id);
+    if (named && (i = cache_object(o->cache, id)) != NULL) {
+        i->document.references++;
+    } else {
+        if (!signature_check(inner, signature, signing, name, e))
+            return false;
+        i = malloc(sizeof *i);
+        if (i == NULL)
+            return no_memory(name, e);
+        if (!dcap_identity_read(inner, tee, name, i, e)) {
+            free(i);
+            return false;
+        }
+        i->document.references = 2;
+        if (!named || !cache_keep(o->cache, id, inner.n, i, identity_drop))
+            i->document.references = 1;
+    }
+    if (document_check(&i->document, o, name, stale, e)) {
+        *out = i;
         return true;
-    dcap_identity_fini(out);
+    }
+    dcap_identity_release(i);
     return false;
 }

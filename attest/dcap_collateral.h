@@ -72,7 +72,7 @@ struct dcap_module {
 struct dcap_document {
     int64_t issued_s, next_update_s;
     uint32_t evaluation; /* tcbEvaluationDataNumber */
-    bool stale;          /* past its next update, leniently accepted */
+    unsigned references; /* of those that dcap_*_open() gave out or a cache keeps */
 };
 
 struct dcap_tcb_info {
@@ -101,23 +101,28 @@ struct dcap_identity {
 };
 
 /* Verify and read one document for a technology, by the key of a signing certificate whose chain
- * has been checked. name is the file's. *out is the caller's to fini, on true only. */
+ * has been checked; with a cache, a document that was verified and read before is neither again.
+ * name is the file's. *out is the caller's to dcap_*_release(), on true only; *stale: it is past
+ * its next update, which only the lenient accept. */
 NODISCARD bool dcap_tcb_info_open(struct bytes text, enum dcap_tee tee, X509 *signing,
                                   const struct evidence_options *o, const char *name,
-                                  struct dcap_tcb_info *out, struct err *e);
+                                  struct dcap_tcb_info **out, bool *stale, struct err *e);
 NODISCARD bool dcap_identity_open(struct bytes text, enum dcap_tee tee, X509 *signing,
                                   const struct evidence_options *o, const char *name,
-                                  struct dcap_identity *out, struct err *e);
-void dcap_tcb_info_fini(struct dcap_tcb_info *t);
-void dcap_identity_fini(struct dcap_identity *i);
+                                  struct dcap_identity **out, bool *stale, struct err *e);
+void dcap_tcb_info_release(struct dcap_tcb_info *t); /* NULL is fine */
+void dcap_identity_release(struct dcap_identity *i);
 
 /* The parts of that, for what only stores documents: the exact bytes of the member `key` and the
- * signature; and reading such bytes without judging them by a time or a signature. */
+ * signature; and reading such bytes without judging them by a time or a signature, into memory of
+ * the caller's, whose to fini it is on true. */
 NODISCARD bool dcap_document_cut(struct bytes text, const char *key, const char *name,
                                  struct bytes *inner, uint8_t signature[64], struct err *e);
 NODISCARD bool dcap_tcb_info_read(struct bytes inner, enum dcap_tee tee, const char *name,
                                   struct dcap_tcb_info *out, struct err *e);
 NODISCARD bool dcap_identity_read(struct bytes inner, enum dcap_tee tee, const char *name,
                                   struct dcap_identity *out, struct err *e);
+void dcap_tcb_info_fini(struct dcap_tcb_info *t);
+void dcap_identity_fini(struct dcap_identity *i);
 
 #endif

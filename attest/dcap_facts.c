@@ -84,9 +84,7 @@ static void findings_fill(const struct dcap_case *c, struct facts *f)
     finding_set(f, FINDING_REVOCATION_UNCHECKED,
                 c->revocation.pck == NULL || c->revocation.root == NULL);
     if (c->judged || c->revocation.pck != NULL || c->revocation.root != NULL)
-        finding_set(f, FINDING_STALE_COLLATERAL,
-                    c->revocation.stale || c->tcb_info.document.stale ||
-                        c->identity.document.stale);
+        finding_set(f, FINDING_STALE_COLLATERAL, c->revocation.stale || c->stale[0] || c->stale[1]);
     if (c->judged && td->td15)
         finding_set(f, FINDING_TD_RELAUNCH_ADVISED, c->match.relaunch);
 }

@@ -1,7 +1,6 @@
 #include "attest/endorsement_check.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "attest/dcap_chain.h"
@@ -166,22 +165,19 @@ static bool tcb_info_check(struct bytes text, const struct dcap_chain *signer, e
                            const struct evidence_options *o, struct endorsement_proof *p,
                            struct err *e)
 {
-    struct dcap_tcb_info *info = calloc(1, sizeof *info);
+    struct dcap_tcb_info *info = NULL;
     char fmspc[13];
-    bool good;
+    bool good, stale;
 
-    if (info == NULL)
-        return err_set(e, ERR_NOMEM, "endorsement.memory", "no memory");
-    good = dcap_tcb_info_open(text, tee, signer->leaf, o, "tcb_info.json", info, e);
+    good = dcap_tcb_info_open(text, tee, signer->leaf, o, "tcb_info.json", &info, &stale, e);
     if (good) {
         hex_format(BYTES_OF(info->fmspc), fmspc);
         key_set(p, "intel/tcb-info/%s/%s", tee_word(tee), fmspc);
         p->what.number = info->document.evaluation;
         p->what.issued_s = info->document.issued_s;
         p->what.until_s = info->document.next_update_s;
-        dcap_tcb_info_fini(info);
+        dcap_tcb_info_release(info);
     }
-    free(info);
     return good;
 }
 
@@ -189,20 +185,17 @@ static bool identity_check(struct bytes text, const struct dcap_chain *signer, e
                            const struct evidence_options *o, struct endorsement_proof *p,
                            struct err *e)
 {
-    struct dcap_identity *id = calloc(1, sizeof *id);
-    bool good;
+    struct dcap_identity *id = NULL;
+    bool good, stale;
 
-    if (id == NULL)
-        return err_set(e, ERR_NOMEM, "endorsement.memory", "no memory");
-    good = dcap_identity_open(text, tee, signer->leaf, o, "qe_identity.json", id, e);
+    good = dcap_identity_open(text, tee, signer->leaf, o, "qe_identity.json", &id, &stale, e);
     if (good) {
         key_set(p, "intel/qe-identity/%s", tee_word(tee));
         p->what.number = id->document.evaluation;
         p->what.issued_s = id->document.issued_s;
         p->what.until_s = id->document.next_update_s;
-        dcap_identity_fini(id);
+        dcap_identity_release(id);
     }
-    free(id);
     return good;
 }
 
