@@ -1,10 +1,13 @@
 #include "base/vec.h"
 
 #include <stdint.h>
-#include <string.h>
+
+/* Any pointer, whatever it points to: how the caller's typed pointer may be read as void *. */
+typedef void *any_pointer __attribute__((may_alias));
 
 bool vec_room(void **v, size_t n, size_t *cap, size_t size, size_t more)
 {
+    any_pointer *at = (any_pointer *)v;
     size_t want, bytes;
     void *p;
 
@@ -18,12 +21,10 @@ bool vec_room(void **v, size_t n, size_t *cap, size_t size, size_t more)
         want = 8;
     if (__builtin_mul_overflow(want, size, &bytes))
         return false;
-    /* memcpy reads the caller's pointer whatever its pointed-to type is */
-    memcpy(&p, v, sizeof p);
-    p = realloc(p, bytes);
+    p = realloc(*at, bytes);
     if (p == NULL)
         return false;
-    memcpy(v, &p, sizeof p);
+    *at = p;
     *cap = want;
     return true;
 }

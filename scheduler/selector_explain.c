@@ -132,19 +132,37 @@ static void tell_tcb_status(struct teller *t, const struct selector *s, const st
     tell(t, "tcbDate", seen, kept(t, s->tcb_date.text), "", tcb_date_eval(&s->tcb_date, f));
 }
 
-static void tell_advisory(struct teller *t, const struct selector_words *w, const struct facts *f)
+/* What Advisory objects say of a platform, where there are some. */
+static void put_known(struct buf *b, const struct selector *s, const struct facts *f)
+{
+    for (size_t i = 0; i < s->known_n; i++) {
+        struct selector one = {
+            .advisory = {&s->known[i]->id, 1}, .known = &s->known[i], .known_n = 1};
+        enum truth t = advisories_eval(&one, f);
+
+        buf_printf(b, "%s%s %s", b->n == 0 ? "" : ", ",
+                   t == TRUTH_YES  ? "open to"
+                   : t == TRUTH_NO ? "not open to"
+                                   : "perhaps open to",
+                   s->known[i]->id);
+    }
+}
+
+static void tell_advisory(struct teller *t, const struct selector *s, const struct facts *f)
 {
     AUTO_BUF struct buf b = {0};
+    const struct selector_words *w = &s->advisory;
     const char *seen;
 
     if (w->n == 0)
         return;
     for (unsigned i = 0; i < f->advisories_n; i++)
         buf_printf(&b, "%s%s", i == 0 ? "" : ", ", f->advisory[i]);
-    if (f->advisories_n == 0)
+    put_known(&b, s, f);
+    if (b.n == 0)
         buf_puts(&b, f->advisories_known ? "none" : "unknown");
     seen = keep_text(t, &b);
-    tell(t, "advisory", seen, wanted_words(t, w), "", advisory_eval(w, f));
+    tell(t, "advisory", seen, wanted_words(t, w), "", advisories_eval(s, f));
 }
 
 static void put_id(struct buf *b, const uint8_t *id, unsigned n)
@@ -219,31 +237,83 @@ static void tell_findings(struct teller *t, uint32_t findings, const struct fact
     tell(t, "finding", seen, keep_text(t, &want), "", finding_eval(findings, f));
 }
 
+/* All conditions but those of `unless`. */
+static void tell_plain(struct teller *t, const struct selector *s, const struct facts *f,
+                       enum sense sense, enum simulated simulated)
+{
+    tell_words(t, "vendor", &s->vendor, &f->vendor);
+    tell_words(t, "technology", &s->technology, &f->technology);
+    tell_words(t, "generation", &s->generation, &f->generation);
+    tell_words(t, "productLine", &s->product_line, &f->product_line);
+    tell_firmware(t, &s->firmware, &f->firmware);
+    for (size_t i = 0; i < s->tcb_n; i++)
+        tell_tcb(t, &s->tcb[i], f);
+    tell_tcb_status(t, s, f);
+    tell_advisory(t, s, f);
+    tell_platform(t, s, f);
+    tell_assurance(t, s, f, sense, simulated);
+    tell_findings(t, s->findings, f);
+}
+
+/* A refusal with a minimum refuses what is below it: its conditions are told the other way round.
+ */
+static void tell_minimum(struct teller *t, const struct selector *minimum, const struct facts *f)
+{
+    static const enum truth not [] = {
+        [TRUTH_NO] = TRUTH_YES, [TRUTH_YES] = TRUTH_NO, [TRUTH_UNKNOWN] = TRUTH_UNKNOWN};
+    size_t from = t->n;
+    AUTO_BUF struct buf b = {0};
+
+    tell_plain(t, minimum, f, SENSE_REFUSE, SIMULATED_DEFAULT);
+    for (size_t i = from; i < t->n; i++) {
+        buf_printf(&b, "not %s", t->v[i].wanted);
+        t->v[i].wanted = keep_text(t, &b);
+        t->v[i].outcome = not [t->v[i].outcome];
+    }
+}
+
+static void tell_unless(struct teller *t, const struct selector *s, const struct facts *f)
+{
+    const struct selector_unless *passed = selector_passed(s, f);
+    AUTO_BUF struct buf b = {0};
+
+    for (size_t i = 0; i < s->unless_n; i++)
+        if (!s->unless[i].exception)
+            tell_minimum(t, s->unless[i].selector, f);
+    if (passed == NULL || !passed->exception)
+        return;
+    buf_printf(&b, "exception %s", passed->name);
+    tell(t, keep_text(t, &b), "holds", "no exception", "", TRUTH_NO);
+    t->v[t->n - 1].source = "declared";
+}
+
+static size_t most_conditions(const struct selector *s)
+{
+    size_t n = 12 + s->tcb_n;
+
+    for (size_t i = 0; i < s->unless_n; i++)
+        n += s->unless[i].exception ? 1 : 12 + s->unless[i].selector->tcb_n;
+    return n;
+}
+
 bool selector_explain(const struct selector *s, const struct facts *f, enum sense sense,
                       enum simulated simulated, struct arena *a, struct condition **out, size_t *n,
                       enum truth *truth, struct err *e)
 {
-    struct teller t = {.a = a, .cap = 11 + s->tcb_n, .truth = TRUTH_YES, .ok = true};
+    struct teller t = {.a = a, .cap = most_conditions(s), .truth = TRUTH_YES, .ok = true};
 
     t.v = arena_array(a, t.cap, sizeof *t.v);
     if (t.v == NULL)
         return err_set(e, ERR_LIMIT, "scheduler.explanation-size", "the explanation is too long");
-    tell_words(&t, "vendor", &s->vendor, &f->vendor);
-    tell_words(&t, "technology", &s->technology, &f->technology);
-    tell_words(&t, "generation", &s->generation, &f->generation);
-    tell_words(&t, "productLine", &s->product_line, &f->product_line);
-    tell_firmware(&t, &s->firmware, &f->firmware);
-    for (size_t i = 0; i < s->tcb_n; i++)
-        tell_tcb(&t, &s->tcb[i], f);
-    tell_tcb_status(&t, s, f);
-    tell_advisory(&t, &s->advisory, f);
-    tell_platform(&t, s, f);
-    tell_assurance(&t, s, f, sense, simulated);
-    tell_findings(&t, s->findings, f);
+    tell_plain(&t, s, f, sense, simulated);
+    if (sense == SENSE_REFUSE)
+        tell_unless(&t, s, f);
     if (!t.ok)
         return err_set(e, ERR_LIMIT, "scheduler.explanation-size", "the explanation is too long");
     *out = t.v;
     *n = t.n;
     *truth = selector_empty(s) ? TRUTH_UNKNOWN : t.truth;
+    if (s->unless_n > 0) /* a minimum is judged as a whole */
+        *truth = selector_eval(s, f, sense, simulated);
     return true;
 }

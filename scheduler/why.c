@@ -37,26 +37,6 @@ void *told_array(struct teller *t, size_t n, size_t size)
     return p;
 }
 
-void near_miss(struct teller *t, uint32_t nodes, const char *fact, const char *seen,
-               const char *wanted)
-{
-    struct why_near_miss m = {.nodes = nodes, .fact = fact, .seen = seen, .wanted = wanted};
-
-    if (nodes == 0)
-        return;
-    for (size_t i = 0; i < t->near.n; i++) {
-        struct why_near_miss *had = &t->near.v[i];
-
-        if (strcmp(had->fact, fact) == 0 && strcmp(had->seen, seen) == 0 &&
-            strcmp(had->wanted, wanted) == 0) {
-            had->nodes += nodes;
-            return;
-        }
-    }
-    if (!vec_push(&t->near, m))
-        t->failed = true;
-}
-
 /* Tells one rule; its truth. */
 static enum truth tell_rule(struct teller *t, const struct rule *rule, const struct facts *facts,
                             enum sense sense, struct why_rule *out)
@@ -79,11 +59,32 @@ static enum truth tell_rule(struct teller *t, const struct rule *rule, const str
     return truth;
 }
 
+/* True as soon as one of the list refuses; those after it are not told. */
+static bool tell_refusing(struct teller *t, const struct rule_list *l, const struct facts *facts,
+                          struct why_rule *v, size_t *n)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (truth_matches(tell_rule(t, &l->v[i], facts, SENSE_REFUSE, &v[(*n)++]), SENSE_REFUSE))
+            return true;
+    return false;
+}
+
+/* False where none of the list accepts. */
+static bool tell_accepting(struct teller *t, const struct rule_list *l, const struct facts *facts,
+                           struct why_rule *v, size_t *n)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (tell_rule(t, &l->v[i], facts, SENSE_ACCEPT, &v[(*n)++]) == TRUTH_YES)
+            return true;
+    return l->n == 0;
+}
+
 /* Rules in order of power up to the one that decides. Those of the cluster that surely do not apply
  * are left out: there may be many. */
 static void tell_rules(struct teller *t, const struct facts *facts, struct why_rule *v, size_t *n)
 {
     const struct rules *r = t->d->rules;
+    bool accepted = true;
 
     for (size_t i = 0; i < r->cluster.n; i++) {
         enum truth truth =
@@ -94,13 +95,27 @@ static void tell_rules(struct teller *t, const struct facts *facts, struct why_r
         (void)tell_rule(t, &r->cluster.v[i], facts, SENSE_REFUSE, &v[(*n)++]);
         return;
     }
-    for (size_t i = 0; i < r->refuse.n; i++)
-        if (truth_matches(tell_rule(t, &r->refuse.v[i], facts, SENSE_REFUSE, &v[(*n)++]),
-                          SENSE_REFUSE))
-            return;
-    for (size_t i = 0; i < r->accept.n; i++)
-        if (tell_rule(t, &r->accept.v[i], facts, SENSE_ACCEPT, &v[(*n)++]) == TRUTH_YES)
-            return;
+    if (tell_refusing(t, &r->refuse, facts, v, n))
+        return;
+    for (size_t i = 0; i < r->demands_n && accepted; i++)
+        accepted = tell_accepting(t, &r->demands[i], facts, v, n);
+    if (accepted)
+        accepted = tell_accepting(t, &r->accept, facts, v, n);
+    if (accepted && !tell_refusing(t, &r->hold, facts, v, n))
+        return;
+    for (size_t i = 0; i < *n; i++) /* what admits does not decide where another list does not */
+        if (strcmp(v[i].effect, "accept") == 0)
+            v[i].decides = false;
+}
+
+/* Most rules that tell_rules() tells. */
+static size_t most_rules(const struct rules *r)
+{
+    size_t n = 1;
+
+    for (size_t i = 1; i < rules_lists(r); i++) /* of the first, the cluster's, one at most */
+        n += rules_list(r, i)->n;
+    return n;
 }
 
 static void tell_unverified(struct teller *t, const struct facts *facts, struct why_class *out)
@@ -146,7 +161,8 @@ static const struct why_rule *telling_rule(const struct why_class *c)
 
         if (r->decides)
             return r;
-        if (strcmp(r->effect, "accept") == 0 && (by == NULL || misses(r) < misses(by)))
+        if (strcmp(r->effect, "accept") == 0 && r->outcome != TRUTH_YES &&
+            (by == NULL || misses(r) < misses(by)))
             by = r;
     }
     return by;
@@ -162,13 +178,19 @@ static const char *class_sentence(struct teller *t, const struct why_class *c)
     for (size_t i = 0; by != NULL && cond == NULL && i < by->conditions_n; i++)
         if (c->verdict != VERDICT_NOT_ACCEPTED || by->conditions[i].outcome != TRUTH_YES)
             cond = &by->conditions[i];
+    /* of a refusal, what can change says more than the vendor's name */
+    for (size_t i = 0; by != NULL && c->verdict != VERDICT_NOT_ACCEPTED && i < by->conditions_n;
+         i++)
+        if (by->conditions[i].outcome != TRUTH_NO && fact_may_change(by->conditions[i].fact))
+            cond = &by->conditions[i];
     /* a refusal for want of knowledge names what is not known */
     for (size_t i = 0; by != NULL && by->outcome == TRUTH_UNKNOWN && i < by->conditions_n; i++)
         if (by->conditions[i].outcome == TRUTH_UNKNOWN) {
             cond = &by->conditions[i];
             break;
         }
-    buf_puts(&b, obstacle_text(verdict_obstacle(c->verdict)));
+    buf_puts(&b, c->verdict == VERDICT_HELD ? "takes no new keeps"
+                                            : obstacle_text(verdict_obstacle(c->verdict)));
     if (by != NULL && c->verdict != VERDICT_NOT_ACCEPTED && c->verdict != VERDICT_UNVERIFIED) {
         buf_printf(&b, " (%s%s%s)", by->rule, by->because[0] == '\0' ? "" : ", ", by->because);
     }
@@ -180,39 +202,6 @@ static const char *class_sentence(struct teller *t, const struct why_class *c)
     else if (cond != NULL && c->verdict != VERDICT_UNVERIFIED)
         buf_printf(&b, ": %s is %s", cond->fact, cond->seen);
     return told(t, &b);
-}
-
-/* Nodes of a class that has no other obstacle than its facts. */
-static uint32_t class_ready(const struct teller *t, uint32_t class)
-{
-    uint32_t n = 0;
-
-    for (uint32_t i = NODE_NONE; (i = fleet_class_next(t->f, class, i)) != NODE_NONE;) {
-        const struct node *x = fleet_node(t->f, i);
-
-        n += labels_match(x->labels, t->d->labels, t->d->labels_n) &&
-             node_obstacle(x, t->d, t->scan.cutoff_ms) == OBSTACLE_NONE;
-    }
-    return n;
-}
-
-/* One condition short of an accept rule. */
-static void class_near_misses(struct teller *t, uint32_t class, const struct why_class *c)
-{
-    uint32_t ready = class_ready(t, class);
-
-    for (size_t i = 0; i < c->rules_n; i++) {
-        const struct why_rule *rule = &c->rules[i];
-        const struct condition *miss = NULL;
-
-        if (strcmp(rule->effect, "accept") != 0)
-            continue;
-        for (size_t k = 0; k < rule->conditions_n; k++)
-            if (rule->conditions[k].outcome != TRUTH_YES)
-                miss = &rule->conditions[k];
-        if (misses(rule) == 1)
-            near_miss(t, ready, miss->fact, miss->seen, miss->wanted);
-    }
 }
 
 static void tell_nodes(struct teller *t, uint32_t class, const char *text, struct why_class *out)
@@ -234,12 +223,7 @@ static void tell_nodes(struct teller *t, uint32_t class, const char *text, struc
 
         t->tally[o]++;
         t->eligible += o == OBSTACLE_NONE;
-        if (o == OBSTACLE_CORDONED)
-            near_miss(t, 1, "cordon", "cordoned", "open");
-        else if (o == OBSTACLE_DISCONNECTED)
-            near_miss(t, 1, "link", "unreachable", "connected");
-        else if (o == OBSTACLE_STALE)
-            near_miss(t, 1, "evidence age", "too old", "renewed");
+        near_node(t, i, o);
         if (shown && n < limit)
             tell_node(t, i, by_class, text, &v[n++]);
     }
@@ -262,7 +246,7 @@ static void tell_class(struct teller *t, uint32_t class, struct why_class *out)
     if (out->verdict == VERDICT_UNVERIFIED) {
         tell_unverified(t, c->facts, out);
     } else {
-        struct why_rule *v = told_array(t, 1 + r->refuse.n + r->accept.n, sizeof *v);
+        struct why_rule *v = told_array(t, most_rules(r), sizeof *v);
 
         if (v == NULL)
             return;
@@ -275,8 +259,8 @@ static void tell_class(struct teller *t, uint32_t class, struct why_class *out)
     }
     if (!out->admitted)
         text = class_sentence(t, out);
-    if (out->verdict == VERDICT_NOT_ACCEPTED)
-        class_near_misses(t, class, out);
+    if (!out->admitted && out->verdict != VERDICT_UNVERIFIED)
+        near_class(t, class, out);
     tell_nodes(t, class, text, out);
 }
 
@@ -287,39 +271,6 @@ static int larger_class(const void *a, const void *b)
     if (x->node_count != y->node_count)
         return x->node_count > y->node_count ? -1 : 1;
     return strcmp(x->facts, y->facts);
-}
-
-static int more_nodes(const void *a, const void *b)
-{
-    const struct why_near_miss *x = a, *y = b;
-
-    if (x->nodes != y->nodes)
-        return x->nodes > y->nodes ? -1 : 1;
-    return strcmp(x->fact, y->fact);
-}
-
-static void finish_near_misses(struct teller *t, struct why *out)
-{
-    struct why_near_miss *v = told_array(t, t->near.n, sizeof *v);
-
-    if (v == NULL)
-        return;
-    if (t->near.n > 1)
-        qsort(t->near.v, t->near.n, sizeof *t->near.v, more_nodes);
-    for (size_t i = 0; i < t->near.n; i++) {
-        struct why_near_miss *m = &v[i];
-        AUTO_BUF struct buf b = {0};
-        bool one;
-
-        *m = t->near.v[i];
-        one = m->nodes == 1;
-        buf_printf(&b, "%u node%s would fit if %s were %s: %s", m->nodes, one ? "" : "s", m->fact,
-                   m->wanted, one ? "it has " : "they have ");
-        buf_puts(&b, m->seen);
-        m->text = told(t, &b);
-    }
-    out->near_misses = v;
-    out->near_misses_n = t->near.n;
 }
 
 static void tell_summary(struct teller *t, struct why *out)
@@ -363,7 +314,7 @@ static void tell_all(struct teller *t, uint32_t only_class, struct why *out)
     if (out->classes_n > 1)
         qsort(v, out->classes_n, sizeof *v, larger_class);
     out->classes = v;
-    finish_near_misses(t, out);
+    near_finish(t, out);
     tell_summary(t, out);
 }
 

@@ -25,9 +25,12 @@ const char *told(struct teller *t, struct buf *b);
 const char *told_text(struct teller *t, const char *s);
 void *told_array(struct teller *t, size_t n, size_t size); /* NULL: the arena is full */
 
-/* More nodes would be admitted if the fact were as wanted. */
-void near_miss(struct teller *t, uint32_t nodes, const char *fact, const char *seen,
-               const char *wanted);
+/* why_near.c: what would help a class that is not admitted, or a node with this obstacle; then the
+ * texts of all. */
+void near_class(struct teller *t, uint32_t class, const struct why_class *c);
+void near_node(struct teller *t, uint32_t node, enum obstacle o);
+void near_finish(struct teller *t, struct why *out);
+bool fact_may_change(const char *fact);
 
 /* why_node.c: one node of a class whose verdict is known. class_text: why the class is not
  * admitted, or "". */

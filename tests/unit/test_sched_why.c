@@ -114,8 +114,9 @@ static void test_near_miss(void **state)
     assert_string_equal(w.classes[0].nodes[0].obstacle,
                         "matched by no accept rule: tcb.microcode is 0x48, wanted >=0x54");
     assert_int_equal(w.near_misses_n, 1);
-    assert_string_equal(w.near_misses[0].text,
-                        "4 nodes would fit if tcb.microcode were >=0x54: they have 0x48");
+    assert_string_equal(
+        w.near_misses[0].text,
+        "4 nodes would fit if tcb.microcode were >=0x54: they have 0x48; update firmware");
     assert_string_equal(w.summary,
                         "1 of 1 keep waits: no node takes it: 4 matched by no accept rule, 2 "
                         "refused by the workload's rules");
