@@ -8,5 +8,6 @@ bailey_unit(test_session LINK controller)
 bailey_unit(test_ca LINK controller)
 
 # From submit to running, with real processes of the same build.
-bailey_bench(submit ${PROJECT_SOURCE_DIR}/tests/bench/submit.c LINK rpc proto base PkgConfig::CRYPTO)
+bailey_bench(submit ${PROJECT_SOURCE_DIR}/tests/bench/submit.c LINK agent_loader rpc proto base PkgConfig::CRYPTO)
 bailey_unit(test_reconcile LINK controller)
+bailey_unit(test_move LINK controller)
