@@ -23,6 +23,7 @@ bailey_fuzz(fuzz_qe_identity LINK attest)
 bailey_fuzz(fuzz_pck LINK attest)
 bailey_bench(attest ${PROJECT_SOURCE_DIR}/tests/bench/attest.c LINK attest attest_sim)
 bailey_unit(test_vectors LINK cli attest)
+bailey_unit(test_cache LINK attest attest_sim)
 bailey_unit(test_merkle LINK attest)
 
 # Verifiers of other makers on simulated and on real evidence.
