@@ -212,6 +212,80 @@ static void test_limits(void **state)
     assert_int_equal(e.code, ERR_MISSING);
 }
 
+/* Nobody makes an Intel machine of an AMD one: only what can change is spoken of. */
+static void test_no_idle_advice(void **state)
+{
+    struct scene *s = *state;
+    struct why w;
+
+    add(s->f, "i0", "intel", "icelake", 0x60, 1000); /* one condition short: the vendor */
+    add(s->f, "m0", "amd", "milan", 0x60, 1000);     /* refused for its generation */
+    add(s->f, "i1", "intel", "icelake", 0x10, 1000); /* two short, one of them the vendor */
+    w = explain(s, 1, NULL);
+    assert_int_equal(w.pending, 1);
+    assert_int_equal(w.near_misses_n, 0);
+}
+
+/* A floor as a rule that holds or refuses: what is below it, part by part. */
+static void test_floor(void **state)
+{
+    static const char *const vendor = "amd";
+    struct scene *s = *state;
+    struct selector_tcb tcb = {.component = "microcode"};
+    struct selector minimum = {.tcb = &tcb, .tcb_n = 1};
+    struct selector_unless unless = {.selector = &minimum, .name = "minimum"};
+    struct rule floor = {
+        .selector = {.vendor = {&vendor, 1}, .unless = &unless, .unless_n = 1, .because = "old"},
+        .name = "policy production floor m"};
+    struct why w;
+
+    assert_true(number_range_parse(">=0x60", &tcb.range, NULL));
+    add(s->f, "a0", "amd", "genoa", 0x58, 1000);
+    add(s->f, "a1", "amd", "genoa", 0x58, 1000);
+    s->rules.hold = (struct rule_list){.v = &floor, .n = 1};
+    w = explain(s, 1, NULL);
+    assert_int_equal(w.classes_n, 1);
+    assert_int_equal(w.classes[0].verdict, VERDICT_HELD);
+    assert_false(w.classes[0].admitted);
+    assert_string_equal(w.classes[0].nodes[0].obstacle,
+                        "takes no new keeps (policy production floor m, old): tcb.microcode is "
+                        "0x58");
+    assert_int_equal(w.near_misses_n, 1);
+    assert_string_equal(w.near_misses[0].text,
+                        "2 nodes would fit if tcb.microcode were >=0x60: they have 0x58; update "
+                        "firmware");
+    s->rules.hold.n = 0;
+    s->refuse = floor; /* after its grace */
+    w = explain(s, 1, NULL);
+    assert_int_equal(w.classes[0].verdict, VERDICT_REFUSED);
+    assert_int_equal(w.near_misses_n, 1);
+    /* a second obstacle that cannot change: no advice */
+    s->accept.selector.vendor.n = 0;
+    s->accept.selector.generation = (struct selector_words){&milan, 1};
+    w = explain(s, 1, NULL);
+    assert_int_equal(w.near_misses_n, 0);
+}
+
+/* Lists of policies: the one that does not accept is the one that is told. */
+static void test_demands(void **state)
+{
+    struct scene *s = *state;
+    struct rule any = {.selector = {.vendor = {&amd, 1}}, .name = "policy p accept[0]"};
+    struct rule_list demand = {.v = &any, .n = 1};
+    struct why w;
+
+    add(s->f, "a0", "amd", "genoa", 0x48, 1000);
+    s->rules.demands = &demand;
+    s->rules.demands_n = 1;
+    w = explain(s, 1, NULL);
+    assert_string_equal(w.classes[0].nodes[0].obstacle,
+                        "matched by no accept rule: tcb.microcode is 0x48, wanted >=0x54");
+    assert_int_equal(w.classes[0].rules_n, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_false(w.classes[0].rules[i].decides);
+    assert_int_equal(w.near_misses_n, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +294,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_spread_and_age, scene_set, scene_end),
         cmocka_unit_test_setup_teardown(test_simulated, scene_set, scene_end),
         cmocka_unit_test_setup_teardown(test_limits, scene_set, scene_end),
+        cmocka_unit_test_setup_teardown(test_no_idle_advice, scene_set, scene_end),
+        cmocka_unit_test_setup_teardown(test_floor, scene_set, scene_end),
+        cmocka_unit_test_setup_teardown(test_demands, scene_set, scene_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
