@@ -47,7 +47,7 @@ static void facts_check(const struct vector_row *r, const struct facts *f)
 static void quote_check(const struct vector_row *r)
 {
     struct evidence_options o = {.now_s = vector_time(r, NOW), .allow_debug = true};
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct evidence_input in;
     struct dcap_quote q;
     struct facts f = {0};
@@ -130,7 +130,7 @@ static void status_check(const struct vector_row *r, const struct facts *f)
 static void collateral_check(const struct vector_row *r)
 {
     struct evidence_options o = {.now_s = vector_time(r, NOW), .allow_debug = true};
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct evidence_input in;
     struct facts f = {0};
     struct err e = {0};
@@ -185,7 +185,7 @@ static void collateral_alone_check(const struct vector_row *r)
     struct evidence_options o = {
         .now_s = NOW, .anchors = anchors_builtin, .anchors_n = anchors_builtin_n, .lenient = true};
     AUTO_DCAP_CHAIN struct dcap_chain chain = {0};
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct dcap_tcb_info *t;
     struct dcap_identity *i;
     struct bytes text, inner;
@@ -213,7 +213,7 @@ static void collateral_alone_check(const struct vector_row *r)
 /* The newest signing chain of the vectors: valid at NOW. */
 static void chain_keep(const struct vector_row *r)
 {
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct evidence_input in;
 
     arena_init(&a, ARENA_MAX);
@@ -256,7 +256,7 @@ static void test_root_check(const struct vector_row *r)
                                        0xdc, 0xda, 0x3d, 0x73, 0x58, 0xa3, 0xe3, 0x8a},
                                       false};
     struct evidence_options o = {.now_s = vector_time(r, NOW), .allow_debug = true};
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct evidence_input in = {.files_n = 0};
     AUTO_BUF struct buf chain = {0};
     struct bytes leaf, rest;
@@ -317,7 +317,7 @@ static unsigned explained;
 /* Whole, and cut anywhere: every byte that is there is explained once. */
 static void explain_check(const struct vector_row *r)
 {
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct evidence_input in;
     struct walk w = {0};
     struct err e = {0};
@@ -357,7 +357,7 @@ static struct vector_row some;
 
 static void some_keep(const struct vector_row *r)
 {
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct evidence_input in;
 
     arena_init(&a, ARENA_MAX);
@@ -385,7 +385,7 @@ static void options_are_kept(void **state)
 {
     const int64_t day = 86400;
     uint8_t other[64] = {1};
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct evidence_input in;
     struct dcap_quote q;
     struct evidence_options good, o;
@@ -447,7 +447,7 @@ static void a_cache_changes_nothing(void **state)
     struct evidence_cache *cache = evidence_cache_new(256);
     struct evidence_checks checks = {0};
     struct evidence_options o;
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct evidence_input in;
     struct facts cold = {0}, f = {0};
     uint64_t hits;

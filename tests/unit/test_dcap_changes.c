@@ -19,7 +19,7 @@ static unsigned cases;
 
 static void base_keep(const struct vector_row *r)
 {
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct evidence_input in;
     enum shape s;
 
@@ -168,7 +168,7 @@ static void fields_change(struct evidence_input *in, enum shape s, size_t *at,
 
 static void quote_changes(enum shape s)
 {
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct evidence_input in;
     size_t at = 0;
 
@@ -215,7 +215,7 @@ static void every_field_of_quotes(void **state)
 static void text_changes(struct evidence_input *in, enum shape s, struct bytes *text, size_t from,
                          size_t step, const char *reasons, const char *name)
 {
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     uint8_t *p;
 
     arena_init(&a, ARENA_MAX);
@@ -234,7 +234,7 @@ static void text_changes(struct evidence_input *in, enum shape s, struct bytes *
 
 static void every_byte_of_certificates(void **state)
 {
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct evidence_input in;
     struct bytes quote;
     size_t pem = 0;
@@ -272,7 +272,7 @@ static void every_byte_of_collateral(void **state)
         skip();
     cases = 0;
     for (unsigned s = 0; s < SHAPES; s++) {
-        AUTO_ARENA struct arena a;
+        AUTO_ARENA struct arena a = {0};
         struct evidence_input in;
 
         arena_init(&a, ARENA_MAX);
@@ -292,7 +292,7 @@ static void every_byte_of_collateral(void **state)
 static void list_changes(enum shape s, const char *name)
 {
     const struct evidence_options o = {.now_s = vector_time(&base[s], 0), .allow_debug = true};
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct evidence_input in;
     struct evidence_file *f;
     unsigned ignored = 0;
@@ -339,7 +339,7 @@ static void every_prefix_is_refused(void **state)
         skip();
     cases = 0;
     for (unsigned s = 0; s < SHAPES; s++) {
-        AUTO_ARENA struct arena a;
+        AUTO_ARENA struct arena a = {0};
         struct evidence_input in;
         struct dcap_quote q;
         struct bytes whole;
@@ -368,7 +368,7 @@ static void padding_is_for_the_lenient(void **state)
         skip();
     for (unsigned s = 0; s < SHAPES; s++) {
         struct evidence_options o = {.now_s = vector_time(&base[s], 0), .allow_debug = true};
-        AUTO_ARENA struct arena a;
+        AUTO_ARENA struct arena a = {0};
         struct evidence_input in;
         struct facts f;
         struct err e = {0};
