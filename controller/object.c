@@ -242,6 +242,8 @@ void node_forget(struct state *st, struct node *n)
         fleet_node_remove(st->fleet, n->handle);
     map_remove(&st->nodes, bytes_str(n->object.key));
     vec_fini(&n->keeps);
+    if (n->evidence != NULL)
+        message_free(&n->evidence->base);
     object_fini(&n->object);
     free(n);
 }

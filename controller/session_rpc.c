@@ -14,31 +14,18 @@
 #include "controller/enrol.h"
 #include "controller/reconcile.h"
 #include "controller/session.h"
+#include "controller/session_int.h"
 #include "controller/txn.h"
 #include "controller/verify.h"
 
 #define DECLARED_MAX 16384 /* bytes of what an agent may say of its host */
 
-struct session {
-    struct state *st;
-    struct node *node;     /* NULL: over, or the node was deleted */
-    struct rpc_call *call; /* NULL after on_closed */
-    struct session_fsm fsm;
-    uv_timer_t timer;
-    char boot_id[UUID_TEXT];
-    struct buf spki;
-    const Bailey__V1__Evidence *evidence; /* while a message is handled */
-    unsigned refs;                        /* the call, the timer, each verification under way */
-    bool ready;
-};
-
-static void step(struct session *s, struct session_input in);
-
-static void session_unref(struct session *s)
+void session_unref(struct session *s)
 {
     if (--s->refs > 0)
         return;
     buf_fini(&s->spki);
+    message_free(s->shown == NULL ? NULL : &s->shown->base);
     free(s);
 }
 
@@ -57,17 +44,6 @@ void session_end(struct session *s, const struct err *why)
 {
     if (s != NULL && s->call != NULL)
         rpc_finish(s->call, why);
-}
-
-static void fill_refusal(Bailey__V1__Refusal *r, const struct err *e)
-{
-    bailey__v1__refusal__init(r);
-    r->reason = (char *)(uintptr_t)e->reason;
-    r->field = (char *)(uintptr_t)e->field;
-    r->found = (char *)(uintptr_t)e->found;
-    r->expected = (char *)(uintptr_t)e->expected;
-    r->mend = (char *)(uintptr_t)e->mend;
-    r->message = (char *)(uintptr_t)e->msg;
 }
 
 static void send_welcome(struct session *s)
@@ -94,24 +70,6 @@ static void send_challenge(struct session *s)
     c.ttl_ms = CHALLENGE_TTL_MS;
     m.message_case = BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_CHALLENGE;
     m.challenge = &c;
-    session_send(s, &m);
-}
-
-static void send_verdict(struct session *s, const struct err *refused)
-{
-    Bailey__V1__ControllerMessage m = BAILEY__V1__CONTROLLER_MESSAGE__INIT;
-    Bailey__V1__EvidenceVerdict v = BAILEY__V1__EVIDENCE_VERDICT__INIT;
-    Bailey__V1__Refusal r;
-
-    v.verified = refused == NULL;
-    v.renew_after_ms =
-        refused == NULL ? (uint32_t)s->st->options.renew_ms : (uint32_t)REFUSED_PAUSE_MS;
-    if (refused != NULL) {
-        fill_refusal(&r, refused);
-        v.refusal = &r;
-    }
-    m.message_case = BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_EVIDENCE_VERDICT;
-    m.evidence_verdict = &v;
     session_send(s, &m);
 }
 
@@ -149,140 +107,6 @@ static void node_lost(struct state *st, struct node *n, const char *why)
     txn_show(st, &n->object);
 }
 
-/* What a verdict changed goes out after its commit. */
-struct verdict_note {
-    char *node;
-    struct session *session; /* a reference */
-    bool good;
-    struct err err;
-};
-
-static void on_verdict_durable(struct state *st, void *data)
-{
-    struct verdict_note *v = data;
-    struct node *n = state_node(st, v->node);
-
-    if (n != NULL && n->session == v->session) {
-        send_verdict(v->session, v->good ? NULL : &v->err);
-        command_node(st, n);
-    }
-    session_unref(v->session);
-    free(v->node);
-    free(v);
-}
-
-static void verdict_later(struct session *s, const struct verify_result *r)
-{
-    struct verdict_note *v = calloc(1, sizeof *v);
-
-    BUG_ON(v == NULL);
-    v->node = strdup(s->node->object.key);
-    BUG_ON(v->node == NULL);
-    v->session = s;
-    v->good = r->good;
-    v->err = r->err;
-    s->refs++;
-    txn_after(s->st, on_verdict_durable, v);
-}
-
-/* What the host brought and the vendor signed serves the next node as well. */
-static void keep_learned(struct session *s, const struct verify_result *r)
-{
-    enum collateral_outcome outcome;
-    struct err e = {0};
-    char source[160];
-
-    snprintf(source, sizeof source, "evidence of node %s", s->node->object.key);
-    for (unsigned i = 0; i < r->learned_n; i++)
-        if (!collateral_offer(s->st, &r->learned[i].proof, r->learned[i].bytes, source, &outcome,
-                              &e))
-            log_warn("collateral not kept", LOG_STR("key", r->learned[i].proof.key), LOG_ERR(&e));
-}
-
-static void record_good(struct session *s, const struct verify_result *r)
-{
-    struct state *st = s->st;
-    struct node *n = s->node;
-    Bailey__V1__NodeStatus *status = n->msg->status;
-    bool news = !n->has_facts || !facts_same_class(&n->facts, &r->facts);
-    char line[256], hex[65];
-    AUTO_ARENA struct arena a;
-    Bailey__V1__Facts *m;
-
-    arena_init(&a, 1 << 20);
-    m = facts_to_message(&r->facts, &a);
-    message_free(status->facts == NULL ? NULL : &status->facts->base);
-    status->facts = m == NULL ? NULL : (Bailey__V1__Facts *)message_clone(&m->base);
-    message_free(status->refusal == NULL ? NULL : &status->refusal->base);
-    status->refusal = NULL;
-    n->facts = r->facts;
-    n->has_facts = true;
-    n->verified_at_ms = state_wall_ms(st);
-    status->trust = NODE_TRUST(verified);
-    text_set_time(&status->verified_at, n->verified_at_ms / 1000);
-    text_set(&status->boot_id, s->boot_id);
-    hex_format(BYTES_OF(r->digest), hex);
-    text_set(&status->evidence_digest, hex);
-    if (news)
-        event_add(st, &n->object, "normal", "node.attested", "controller", "%s",
-                  facts_format(&r->facts, line, sizeof line));
-    keep_learned(s, r);
-}
-
-static void record_bad(struct session *s, const struct err *e)
-{
-    Bailey__V1__NodeStatus *status = s->node->msg->status;
-    Bailey__V1__Refusal r;
-
-    fill_refusal(&r, e);
-    message_free(status->refusal == NULL ? NULL : &status->refusal->base);
-    status->refusal = (Bailey__V1__Refusal *)message_clone(&r.base);
-    status->trust = NODE_TRUST(refused);
-    s->node->has_facts = false;
-    event_add(s->st, &s->node->object, "warning", "node.refused", "controller", "%s: %s", e->reason,
-              e->msg);
-}
-
-static void on_verified(void *data, const struct verify_result *r)
-{
-    struct session *s = data;
-    struct state *st = s->st;
-
-    if (s->node != NULL && s->fsm.state == SESSION_VERIFYING) {
-        collateral_note(st, s->node->object.key, &r->needs);
-        if (r->good)
-            record_good(s, r);
-        else
-            record_bad(s, &r->err);
-        log_info(r->good ? "node attested" : "node refused", LOG_STR("node", s->node->object.key),
-                 LOG_STR("reason", r->good ? "" : r->err.reason));
-        txn_touch(st, &s->node->object);
-        node_publish(st, s->node);
-        reconcile_capacity(st);
-        reconcile_node(st, s->node);
-        verdict_later(s, r);
-        step(s, (struct session_input){.event = r->good ? EVENT_GOOD : EVENT_BAD});
-    }
-    session_unref(s);
-}
-
-static void begin_verify(struct session *s)
-{
-    struct verify_order o = {.verifier = s->st->verifier,
-                             .evidence = s->evidence,
-                             .nonce = BYTES_OF(s->fsm.nonce),
-                             .node = bytes_str(s->node->object.key),
-                             .boot_id = bytes_str(s->boot_id),
-                             .spki = buf_bytes(&s->spki),
-                             .now_s = state_wall_ms(s->st) / 1000,
-                             .allow_simulated = s->st->options.allow_simulated};
-    struct verify_result bad = {0};
-
-    s->refs++;
-    if (!verify_start(s->st->loop, &o, on_verified, s, &bad.err))
-        on_verified(s, &bad);
-}
-
 static void act(struct session *s, unsigned acts, const struct err *e)
 {
     if (acts & ACT_WELCOME)
@@ -291,7 +115,7 @@ static void act(struct session *s, unsigned acts, const struct err *e)
         send_challenge(s);
     if (acts & ACT_REFUSE) {
         log_warn("evidence missing", LOG_STR("node", s->node->object.key), LOG_ERR(e));
-        send_verdict(s, e);
+        session_send_verdict(s, e);
     }
     if (acts & ACT_ACK)
         send_ack(s);
@@ -302,12 +126,12 @@ static void act(struct session *s, unsigned acts, const struct err *e)
         session_end(s, e);
     }
     if (acts & ACT_VERIFY)
-        begin_verify(s);
+        session_verify(s);
 }
 
 static void on_timer(uv_timer_t *t)
 {
-    step(t->data, (struct session_input){.event = EVENT_TICK});
+    session_advance(t->data, (struct session_input){.event = EVENT_TICK});
 }
 
 static void set_timer(struct session *s)
@@ -321,7 +145,7 @@ static void set_timer(struct session *s)
         uv_timer_start(&s->timer, on_timer, next > now ? (uint64_t)(next - now) : 0, 0);
 }
 
-static void step(struct session *s, struct session_input in)
+void session_advance(struct session *s, struct session_input in)
 {
     uint8_t fresh[NONCE_SIZE];
     struct err e = {0};
@@ -387,7 +211,7 @@ static void on_hello(struct session *s, const Bailey__V1__Hello *h)
         event_add(st, &n->object, "normal", "node.connected", "controller", "agent %s",
                   status->declared == NULL ? "" : status->declared->agent_version);
     }
-    step(s, (struct session_input){.event = EVENT_HELLO});
+    session_advance(s, (struct session_input){.event = EVENT_HELLO});
     if (s->ready && s->node != NULL) {
         reconcile_hello(st, n, h->keeps, h->n_keeps);
         reconcile_capacity(st);
@@ -409,7 +233,7 @@ static void on_certificate_request(struct session *s, const Bailey__V1__Certific
         c.certificate = (char *)(uintptr_t)buf_str(&pem);
         c.ca = (char *)(uintptr_t)ca_pem(s->st->ca);
     } else {
-        fill_refusal(&refusal, &e);
+        refusal_fill(&refusal, &e);
         c.refusal = &refusal;
     }
     m.message_case = BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_CERTIFICATE;
@@ -431,13 +255,14 @@ static void on_message(struct rpc_call *call, const ProtobufCMessage *base, void
         break;
     case BAILEY__V1__AGENT_MESSAGE__MESSAGE_EVIDENCE:
         s->evidence = m->evidence;
-        step(s, (struct session_input){.event = EVENT_EVIDENCE,
-                                       .nonce = {m->evidence->nonce.data, m->evidence->nonce.len}});
+        session_advance(
+            s, (struct session_input){.event = EVENT_EVIDENCE,
+                                      .nonce = {m->evidence->nonce.data, m->evidence->nonce.len}});
         s->evidence = NULL;
         break;
     case BAILEY__V1__AGENT_MESSAGE__MESSAGE_HEARTBEAT:
-        step(s,
-             (struct session_input){.event = EVENT_HEARTBEAT, .sequence = m->heartbeat->sequence});
+        session_advance(s, (struct session_input){.event = EVENT_HEARTBEAT,
+                                                  .sequence = m->heartbeat->sequence});
         break;
     case BAILEY__V1__AGENT_MESSAGE__MESSAGE_KEEP_REPORT:
         if (s->ready)

@@ -6,6 +6,7 @@
 
 #include "bailey/v1/object.pb-c.h"
 #include "bailey/v1/record.pb-c.h"
+#include "bailey/v1/session.pb-c.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/map.h"
@@ -89,6 +90,8 @@ struct node {
     VEC(struct keep *) keeps; /* ended ones too */
     struct facts facts;       /* where has_facts */
     bool has_facts;
+    Bailey__V1__Evidence
+        *evidence;          /* of Intel platforms: what the facts are from; owned, or NULL */
     int64_t verified_at_ms; /* wall */
     int64_t last_ack_ms;    /* boottime of the last acknowledgement; at first, of our own start */
     int64_t last_seen_ms;   /* wall; 0: not since our start */
