@@ -9,9 +9,9 @@
 DEFINE_CLEANUP(md_ctx, EVP_MD_CTX *, EVP_MD_CTX_free)
 DEFINE_CLEANUP(pkey_ctx, EVP_PKEY_CTX *, EVP_PKEY_CTX_free)
 
-#define SIZE_MAX_BYTES 48
+#define SIZE_MAX_BYTES 66
 
-/* The orders: SEC 2, 2.4.2 and 2.5.1. */
+/* The orders: SEC 2, 2.4.2, 2.5.1 and 2.6.1. */
 static const struct curve {
     const char *group;
     size_t size;
@@ -26,6 +26,13 @@ static const struct curve {
                                       0xff, 0xff, 0xff, 0xff, 0xc7, 0x63, 0x4d, 0x81, 0xf4, 0x37,
                                       0x2d, 0xdf, 0x58, 0x1a, 0x0d, 0xb2, 0x48, 0xb0, 0xa7, 0x7a,
                                       0xec, 0xec, 0x19, 0x6a, 0xcc, 0xc5, 0x29, 0x73}},
+    [ECDSA_P521] = {"secp521r1", 66, {0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                      0xff, 0xff, 0xff, 0xfa, 0x51, 0x86, 0x87, 0x83, 0xbf, 0x2f,
+                                      0x96, 0x6b, 0x7f, 0xcc, 0x01, 0x48, 0xf7, 0x09, 0xa5, 0xd0,
+                                      0x3b, 0xb5, 0xc9, 0xb8, 0x89, 0x9c, 0x47, 0xae, 0xbb, 0x6f,
+                                      0xb7, 0x1e, 0x91, 0x38, 0x64, 0x09}},
 };
 
 size_t ecdsa_size(enum ecdsa_curve curve)
@@ -93,13 +100,38 @@ static void der_integer(const uint8_t *v, size_t n, uint8_t *out, size_t *at)
     *at += n;
 }
 
-enum ecdsa_result ecdsa_verify(EVP_PKEY *key, enum ecdsa_curve curve, struct bytes message,
-                               struct bytes signature)
+static const EVP_MD *digest_of(enum ecdsa_curve curve)
+{
+    return curve == ECDSA_P256 ? EVP_sha256() : curve == ECDSA_P384 ? EVP_sha384() : EVP_sha512();
+}
+
+/* SEQUENCE of R and S. P-521's needs a length of two bytes. Returns where it begins in der. */
+static const uint8_t *signature_der(const struct curve *c, struct bytes raw,
+                                    uint8_t der[3 + 2 * (SIZE_MAX_BYTES + 3)], size_t *n)
+{
+    size_t end = 3;
+
+    der_integer(raw.p, c->size, der, &end);
+    der_integer(raw.p + c->size, c->size, der, &end);
+    der[1] = 0x81;
+    der[2] = (uint8_t)(end - 3);
+    if (der[2] >= 0x80) {
+        der[0] = 0x30;
+        *n = end;
+        return der;
+    }
+    der[1] = 0x30;
+    *n = end - 1;
+    return der + 1;
+}
+
+enum ecdsa_result ecdsa_verify_parts(EVP_PKEY *key, enum ecdsa_curve curve,
+                                     const struct bytes *part, size_t parts, struct bytes signature)
 {
     const struct curve *c = &curves[curve];
-    const EVP_MD *md = curve == ECDSA_P256 ? EVP_sha256() : EVP_sha384();
-    uint8_t der[2 + 2 * (SIZE_MAX_BYTES + 3)]; /* at most 104: the lengths need one byte each */
-    size_t n = 2;
+    uint8_t store[3 + 2 * (SIZE_MAX_BYTES + 3)];
+    const uint8_t *der;
+    size_t n;
     AUTO(md_ctx) EVP_MD_CTX *ctx = NULL;
 
     if (!ecdsa_key_is(key, curve))
@@ -107,15 +139,21 @@ enum ecdsa_result ecdsa_verify(EVP_PKEY *key, enum ecdsa_curve curve, struct byt
     if (signature.n != 2 * c->size || !in_range(signature.p, c) ||
         !in_range(signature.p + c->size, c))
         return ECDSA_RANGE;
-    der_integer(signature.p, c->size, der, &n);
-    der_integer(signature.p + c->size, c->size, der, &n);
-    der[0] = 0x30;
-    der[1] = (uint8_t)(n - 2);
+    der = signature_der(c, signature, store, &n);
     ctx = EVP_MD_CTX_new();
-    if (ctx == NULL || EVP_DigestVerifyInit(ctx, NULL, md, NULL, key) != 1)
+    if (ctx == NULL || EVP_DigestVerifyInit(ctx, NULL, digest_of(curve), NULL, key) != 1)
         return ERR_clear_error(), ECDSA_NOMEM;
-    if (EVP_DigestVerify(ctx, der, n, message.p, message.n) == 1)
+    for (size_t i = 0; i < parts; i++)
+        if (EVP_DigestVerifyUpdate(ctx, part[i].p, part[i].n) != 1)
+            return ERR_clear_error(), ECDSA_NOMEM;
+    if (EVP_DigestVerifyFinal(ctx, der, n) == 1)
         return ECDSA_GOOD;
     ERR_clear_error();
     return ECDSA_BAD;
+}
+
+enum ecdsa_result ecdsa_verify(EVP_PKEY *key, enum ecdsa_curve curve, struct bytes message,
+                               struct bytes signature)
+{
+    return ecdsa_verify_parts(key, curve, &message, 1, signature);
 }

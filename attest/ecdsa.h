@@ -10,6 +10,7 @@
 enum ecdsa_curve {
     ECDSA_P256, /* with SHA-256; R and S of 32 bytes */
     ECDSA_P384, /* with SHA-384; R and S of 48 bytes */
+    ECDSA_P521, /* with SHA-512; R and S of 66 bytes */
 };
 
 enum ecdsa_result {
@@ -20,7 +21,7 @@ enum ecdsa_result {
     ECDSA_NOMEM,
 };
 
-/* Bytes of R (and of S, and of each coordinate): 32 or 48. */
+/* Bytes of R (and of S, and of each coordinate): 32, 48 or 66. */
 size_t ecdsa_size(enum ecdsa_curve curve);
 
 /* True when the key is on this curve, given by its name. */
@@ -34,5 +35,10 @@ EVP_PKEY *ecdsa_key(enum ecdsa_curve curve, struct bytes xy);
  * certificate goes through here. */
 enum ecdsa_result ecdsa_verify(EVP_PKEY *key, enum ecdsa_curve curve, struct bytes message,
                                struct bytes signature);
+
+/* The same for a message that lies in pieces. */
+enum ecdsa_result ecdsa_verify_parts(EVP_PKEY *key, enum ecdsa_curve curve,
+                                     const struct bytes *part, size_t parts,
+                                     struct bytes signature);
 
 #endif
