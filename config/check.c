@@ -146,12 +146,14 @@ static bool word_check(const char *vocabulary, const char *word, struct err *e)
 
     if (catalog_knows(vocabulary, word))
         return true;
+    if (e == NULL)
+        return false; /* nobody asks what was meant */
     (void)str_printable(bytes_str(word), shown, sizeof shown);
     (void)err_set(e, ERR_INPUT, "check.unknown-word", "unknown %s \"%s\"", vocabulary, shown);
     (void)err_found(e, "%s", shown);
     if (catalog_nearest(vocabulary, word) != NULL)
         (void)err_expected(e, "%s", catalog_nearest(vocabulary, word));
-    return e == NULL ? false : words_mend(vocabulary, e);
+    return words_mend(vocabulary, e);
 }
 
 /* Maps whose members are labels: kept by their names, which the schema uses for nothing else. */

@@ -45,6 +45,12 @@ static ProtobufCMessage *message_new(struct yaml_reader *r, const struct yaml_no
     return m;
 }
 
+/* No more errors are kept, they are only counted. */
+static bool errors_full(const struct yaml_reader *r)
+{
+    return r->errors->n == YAML_ERRORS_MAX && r->errors->more > 0;
+}
+
 /* The rules of the field on a value that yaml_scalar() took. */
 static bool apply_rules(struct yaml_reader *r, const struct yaml_node *at,
                         const struct schema_field *f, const ProtobufCFieldDescriptor *type)
@@ -60,9 +66,12 @@ static bool apply_rules(struct yaml_reader *r, const struct yaml_node *at,
             yaml_mend(r, "write a value, or leave the field out");
             return false;
         }
-        if (value_check(f, at->text, &e))
+        /* what is only counted needs no suggestion: finding one costs more than all the rest */
+        if (value_check(f, at->text, errors_full(r) ? NULL : &e))
             return true;
         (void)yaml_fail_err(r, at, &e);
+        if (errors_full(r))
+            return false;
         if (f->key == NULL && f->rules->vocabulary[0] != '\0')
             yaml_suggest(r, catalog_nearest(f->rules->vocabulary, at->text));
         return false;
@@ -182,12 +191,12 @@ static bool read_entry(struct yaml_reader *r, const struct yaml_node *at,
                        const struct schema_field *f, ProtobufCMessage **out)
 {
     struct err e = {0};
-    bool fine = key_check(f, at->key->text, &e);
+    bool fine = key_check(f, at->key->text, errors_full(r) ? NULL : &e);
     char *key;
 
     if (!fine) {
         (void)yaml_fail_err(r, at->key, &e);
-        if (f->rules->vocabulary[0] != '\0')
+        if (f->rules->vocabulary[0] != '\0' && !errors_full(r))
             yaml_suggest(r, catalog_nearest(f->rules->vocabulary, at->key->text));
     }
     *out = message_new(r, at, f->field->descriptor);
@@ -260,7 +269,8 @@ static bool unknown_field(struct yaml_reader *r, const struct yaml_node *at,
         names[n++] = s->fields[i].json_name;
     (void)yaml_fail(r, at->key, "yaml.unknown-field", "unknown field \"%s\"",
                     yaml_shown(at->key, shown, sizeof shown));
-    yaml_suggest(r, str_nearest(at->key->text, names, n));
+    if (!errors_full(r))
+        yaml_suggest(r, str_nearest(at->key->text, names, n));
     return false;
 }
 
