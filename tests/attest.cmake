@@ -2,7 +2,7 @@
 bailey_unit(test_attest LINK attest)
 bailey_unit(test_snp LINK attest attest_sim)
 bailey_unit(test_sim LINK attest attest_sim)
-bailey_unit(test_sim_defects LINK attest attest_sim)
+bailey_unit(test_sim_defects LINK attest attest_sim TIMEOUT 400)
 bailey_unit(test_sim_intel LINK attest attest_sim)
 bailey_unit(test_cbor LINK attest)
 bailey_unit(test_cose LINK attest attest_sim)

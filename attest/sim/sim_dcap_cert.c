@@ -34,13 +34,6 @@ static bool fail(struct err *e, const char *what)
     return err_set(e, ERR_INTERNAL, "sim.crypto", "simulator: %s failed", what);
 }
 
-static EVP_PKEY *key_read(const char *pem)
-{
-    AUTO(bio) BIO *b = BIO_new_mem_buf(pem, -1);
-
-    return b == NULL ? NULL : PEM_read_bio_PrivateKey(b, NULL, NULL, NULL);
-}
-
 static X509 *cert_read(const char *pem)
 {
     AUTO(bio) BIO *b = BIO_new_mem_buf(pem, -1);
@@ -265,7 +258,7 @@ bool sim_pck_chain(const struct sim_pck *p, bool foreign, struct buf *out, struc
 {
     AUTO(x509) X509 *root = cert_read(sim_dcap_root.cert);
     AUTO(x509) X509 *issuer = cert_read(issuer_of(p)->cert);
-    AUTO(pkey) EVP_PKEY *issuer_key = key_read(issuer_of(p)->key);
+    AUTO(pkey) EVP_PKEY *issuer_key = sim_ec_key_of(SIM_P256, issuer_of(p)->key);
     AUTO(x509) X509 *leaf = leaf_make(p, issuer, issuer_key);
 
     if (root == NULL || leaf == NULL || (foreign && !make_foreign(issuer, root)) ||
@@ -319,7 +312,7 @@ bool sim_pck_crl(const struct sim_pck *p, const struct sim_list *l, bool foreign
     AUTO(x509) X509 *issuer = cert_read(issuer_of(p)->cert);
     AUTO(pkey)
     EVP_PKEY *key = foreign ? sim_ec_key(SIM_P256, "nobody's list", BYTES_LIT(""))
-                            : key_read(issuer_of(p)->key);
+                            : sim_ec_key_of(SIM_P256, issuer_of(p)->key);
     AUTO(integer) ASN1_INTEGER *serial = ASN1_INTEGER_new();
 
     if (serial == NULL || !serial_of(p, serial) ||
@@ -332,7 +325,7 @@ bool sim_root_crl(const struct sim_dcap_ca *ca, const struct sim_list *l, struct
                   struct err *e)
 {
     AUTO(x509) X509 *root = cert_read(sim_dcap_root.cert);
-    AUTO(pkey) EVP_PKEY *key = key_read(sim_dcap_root.key);
+    AUTO(pkey) EVP_PKEY *key = sim_ec_key_of(SIM_P256, sim_dcap_root.key);
     AUTO(x509) X509 *named = cert_read(ca->cert);
 
     if (named == NULL ||
@@ -350,7 +343,7 @@ bool sim_tcb_chain(struct buf *out, struct err *e)
 
 bool sim_tcb_sign(struct bytes in, uint8_t out[64], struct err *e)
 {
-    AUTO(pkey) EVP_PKEY *key = key_read(sim_dcap_tcb_signing.key);
+    AUTO(pkey) EVP_PKEY *key = sim_ec_key_of(SIM_P256, sim_dcap_tcb_signing.key);
 
     return (key != NULL && sim_ec_sign(key, SIM_P256, in, out)) || fail(e, "signing collateral");
 }

@@ -8,11 +8,9 @@
 /* clang-format off */
 const struct sim_dcap_ca sim_dcap_root = {
     /* key */
-    "-----BEGIN PRIVATE KEY-----\n"
-    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQglPhEtEao9LSEwyc6\n"
-    "py2KuElPgTgYB/Gx4uLybA/D3ZuhRANCAAS7erDX/QZFn6LuKmztFZtkOTQ7Fav8\n"
-    "R+nDbZfcuLl79NbBFsQaBt0UwOSncKh+vTr5+OqDeW0lEjexqd/ewZ91\n"
-    "-----END PRIVATE KEY-----\n",
+    {0x94, 0xf8, 0x44, 0xb4, 0x46, 0xa8, 0xf4, 0xb4, 0x84, 0xc3, 0x27, 0x3a,
+     0xa7, 0x2d, 0x8a, 0xb8, 0x49, 0x4f, 0x81, 0x38, 0x18, 0x07, 0xf1, 0xb1,
+     0xe2, 0xe2, 0xf2, 0x6c, 0x0f, 0xc3, 0xdd, 0x9b},
     /* certificate */
     "-----BEGIN CERTIFICATE-----\n"
     "MIICJjCCAcygAwIBAgIUSTKsflyR7zvt3lp390s+2HgstxkwCgYIKoZIzj0EAwIw\n"
@@ -32,11 +30,9 @@ const struct sim_dcap_ca sim_dcap_root = {
 
 const struct sim_dcap_ca sim_dcap_platform = {
     /* key */
-    "-----BEGIN PRIVATE KEY-----\n"
-    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg+bgNrpRlRd5eLOGz\n"
-    "fmISv50NVjndl0ZylAim883IJPihRANCAASwC6FuXed+sNW+X3Moh6p0TffkVV6E\n"
-    "uJ1VOKZ6a+yKzpXtiBPUXfi9WaELCTJ1kKH9zaQe2qA4dHDrYDtJ0PuV\n"
-    "-----END PRIVATE KEY-----\n",
+    {0xf9, 0xb8, 0x0d, 0xae, 0x94, 0x65, 0x45, 0xde, 0x5e, 0x2c, 0xe1, 0xb3,
+     0x7e, 0x62, 0x12, 0xbf, 0x9d, 0x0d, 0x56, 0x39, 0xdd, 0x97, 0x46, 0x72,
+     0x94, 0x08, 0xa6, 0xf3, 0xcd, 0xc8, 0x24, 0xf8},
     /* certificate */
     "-----BEGIN CERTIFICATE-----\n"
     "MIICTzCCAfWgAwIBAgIUFZ+XMsyFtiMSqGeJxLSiOoMT14QwCgYIKoZIzj0EAwIw\n"
@@ -57,11 +53,9 @@ const struct sim_dcap_ca sim_dcap_platform = {
 
 const struct sim_dcap_ca sim_dcap_processor = {
     /* key */
-    "-----BEGIN PRIVATE KEY-----\n"
-    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg5rXFzMhy0qblODhL\n"
-    "bV2cJBrGaSClDkuR9PwuCMID+rihRANCAAS0V40dQ7zXQU+62McMqCFX8uzyPq5g\n"
-    "o6Y7UlkUkfBeORz4RR9mHHFB1pQ2G3o/cFHJetNf9wSQZGEbc3OITSWQ\n"
-    "-----END PRIVATE KEY-----\n",
+    {0xe6, 0xb5, 0xc5, 0xcc, 0xc8, 0x72, 0xd2, 0xa6, 0xe5, 0x38, 0x38, 0x4b,
+     0x6d, 0x5d, 0x9c, 0x24, 0x1a, 0xc6, 0x69, 0x20, 0xa5, 0x0e, 0x4b, 0x91,
+     0xf4, 0xfc, 0x2e, 0x08, 0xc2, 0x03, 0xfa, 0xb8},
     /* certificate */
     "-----BEGIN CERTIFICATE-----\n"
     "MIICUDCCAfegAwIBAgIVAPCRaP+suB/D7+39C+D1A5wLwsMUMAoGCCqGSM49BAMC\n"
@@ -82,11 +76,9 @@ const struct sim_dcap_ca sim_dcap_processor = {
 
 const struct sim_dcap_ca sim_dcap_tcb_signing = {
     /* key */
-    "-----BEGIN PRIVATE KEY-----\n"
-    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgVswRB686yTWieIH1\n"
-    "GLn0JM3DSYxxBNWuUh0NefhwtnKhRANCAARP6W6KSQgur0XO5znBA5D/ijrvguGd\n"
-    "FPLigE7mq0sw9YNNsnsxAPMbviyv2pdDyez4vvYA0rGbrlMnNmJyNRwG\n"
-    "-----END PRIVATE KEY-----\n",
+    {0x56, 0xcc, 0x11, 0x07, 0xaf, 0x3a, 0xc9, 0x35, 0xa2, 0x78, 0x81, 0xf5,
+     0x18, 0xb9, 0xf4, 0x24, 0xcd, 0xc3, 0x49, 0x8c, 0x71, 0x04, 0xd5, 0xae,
+     0x52, 0x1d, 0x0d, 0x79, 0xf8, 0x70, 0xb6, 0x72},
     /* certificate */
     "-----BEGIN CERTIFICATE-----\n"
     "MIICRjCCAeygAwIBAgIVAJTvbwnwtz6QOf4WLC2Zv9B+CkIjMAoGCCqGSM49BAMC\n"

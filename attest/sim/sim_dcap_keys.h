@@ -5,8 +5,11 @@
 #ifndef ATTEST_SIM_SIM_DCAP_KEYS_H
 #define ATTEST_SIM_SIM_DCAP_KEYS_H
 
+#include <stdint.h>
+
 struct sim_dcap_ca {
-    const char *key, *cert; /* PEM */
+    uint8_t key[32];  /* the private number, big-endian */
+    const char *cert; /* PEM */
 };
 extern const struct sim_dcap_ca sim_dcap_root, sim_dcap_platform, sim_dcap_processor,
     sim_dcap_tcb_signing;

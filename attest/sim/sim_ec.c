@@ -59,23 +59,29 @@ static EVP_PKEY *key_build(enum sim_curve curve, const BIGNUM *d, const uint8_t 
     return key;
 }
 
+EVP_PKEY *sim_ec_key_of(enum sim_curve curve, const uint8_t *number)
+{
+    BIGNUM *d = BN_bin2bn(number, (int)curves[curve].half, NULL);
+    uint8_t point[POINT_MAX];
+    EVP_PKEY *key = NULL;
+
+    if (d != NULL && point_of(curve, d, point))
+        key = key_build(curve, d, point);
+    BN_free(d);
+    return key;
+}
+
 EVP_PKEY *sim_ec_key(enum sim_curve curve, const char *purpose, struct bytes seed)
 {
-    uint8_t number[48], point[POINT_MAX];
+    uint8_t number[48];
     AUTO(md_ctx) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    EVP_PKEY *key = NULL;
-    BIGNUM *d;
 
     if (ctx == NULL || EVP_DigestInit_ex(ctx, EVP_sha384(), NULL) != 1 ||
         EVP_DigestUpdate(ctx, purpose, strlen(purpose) + 1) != 1 ||
         EVP_DigestUpdate(ctx, seed.p, seed.n) != 1 || EVP_DigestFinal_ex(ctx, number, NULL) != 1)
         return NULL;
     number[0] &= 0x7f; /* below n of either curve, which begins with 0xff */
-    d = BN_bin2bn(number, (int)curves[curve].half, NULL);
-    if (d != NULL && point_of(curve, d, point))
-        key = key_build(curve, d, point);
-    BN_free(d);
-    return key;
+    return sim_ec_key_of(curve, number);
 }
 
 bool sim_ec_point(const EVP_PKEY *key, enum sim_curve curve, uint8_t *out)

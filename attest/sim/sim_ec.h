@@ -13,6 +13,9 @@ enum sim_curve { SIM_P256, SIM_P384 };
  */
 EVP_PKEY *sim_ec_key(enum sim_curve curve, const char *purpose, struct bytes seed);
 
+/* The key of that private number: 32 or 48 bytes, big-endian, below the curve's order. */
+EVP_PKEY *sim_ec_key_of(enum sim_curve curve, const uint8_t *number);
+
 /* The public point as X and Y: 64 or 96 bytes. */
 NODISCARD bool sim_ec_point(const EVP_PKEY *key, enum sim_curve curve, uint8_t *out);
 
