@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/doctor.h"
 #include "agent/enrol.h"
 #include "agent/file.h"
 #include "agent/inventory.h"
@@ -24,8 +25,9 @@ DEFINE_CLEANUP(str, char *, free)
 
 static const char usage[] =
     "usage: bailey-agent --data DIR --controller HOST:PORT --name NAME [option ...]\n"
+    "       bailey-agent doctor [--help]\n"
     "\n"
-    "Joins this host to a cluster and runs its keeps.\n"
+    "Joins this host to a cluster and runs its keeps; or says what of this host works for that.\n"
     "\n"
     "  --data DIR              key, certificate, keeps and artifacts; made if it is not there\n"
     "  --controller HOST:PORT  the controller's API\n"
@@ -275,6 +277,10 @@ int main(int argc, char **argv)
 
     (void)signal(SIGPIPE, SIG_IGN);
     (void)umask(0077);
+    if (argc > 1 && strcmp(argv[1], "doctor") == 0) {
+        log_init("agent", LOG_ERROR, LOG_AUTO);
+        return doctor_main(argc - 1, argv + 1);
+    }
     if (!options_parse(&p.o, argc, argv, &e)) {
         (void)fprintf(stderr, "bailey-agent: %s\n", e.msg);
         return 2;

@@ -134,14 +134,19 @@ static void on_timer(uv_timer_t *t)
     refill(s, 0);
 }
 
-void spares_init(struct spares *s, uv_loop_t *uv, const char *data, const char *loader)
+void spares_prefix(const char *data, char out[SPARES_PREFIX])
 {
     uint32_t hash = 2166136261u; /* FNV-1a: only to tell agents of one host apart */
 
-    *s = (struct spares){.uv = uv};
     for (const char *p = data; *p != '\0'; p++)
         hash = (hash ^ (uint8_t)*p) * 16777619u;
-    (void)snprintf(s->prefix, sizeof s->prefix, "%08" PRIx32 "-", hash);
+    (void)snprintf(out, SPARES_PREFIX, "%08" PRIx32 "-", hash);
+}
+
+void spares_init(struct spares *s, uv_loop_t *uv, const char *data, const char *loader)
+{
+    *s = (struct spares){.uv = uv};
+    spares_prefix(data, s->prefix);
     (void)str_copy(s->loader, sizeof s->loader, loader);
     BUG_ON(uv_timer_init(uv, &s->timer) != 0);
     s->timer.data = s;

@@ -30,6 +30,9 @@ struct spares {
     bool closing;
 };
 
+/* What the names of this agent's cgroups begin with. data: the absolute path of its folder. */
+void spares_prefix(const char *data, char out[SPARES_PREFIX]);
+
 /* data: the agent's folder; loader: the program. Starts the first ones soon. */
 void spares_init(struct spares *s, uv_loop_t *uv, const char *data, const char *loader);
 void spares_close(struct spares *s);

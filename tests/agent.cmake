@@ -5,3 +5,9 @@ bailey_unit(test_loader_supervise LINK agent_loader)
 bailey_unit(test_loader LINK agent_loader TIMEOUT 60)
 add_dependencies(test_loader bailey-loader bailey-entry)
 set_tests_properties(unit/test_loader PROPERTIES SKIP_RETURN_CODE 77)
+
+# One keep: its walls, its health, its ends.
+find_program(PYTHON3 python3 REQUIRED)
+add_test(NAME e2e/keep COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/e2e/test_keep.py)
+set_tests_properties(e2e/keep PROPERTIES LABELS e2e TIMEOUT 600
+  ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin")

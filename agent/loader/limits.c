@@ -181,6 +181,24 @@ void limits_sweep(const char *name)
     }
 }
 
+bool limits_populated(const char *name)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < HIERARCHIES && !found; i++) {
+        char path[256];
+        FILE *f;
+
+        (void)snprintf(path, sizeof path, "%s/bailey/%.*s/cgroup.procs", all_hierarchies[i],
+                       LIMITS_NAME - 1, name);
+        f = fopen(path, "re");
+        found = f != NULL && fgetc(f) != EOF;
+        if (f != NULL)
+            (void)fclose(f);
+    }
+    return found;
+}
+
 void limits_each(const char *prefix, void (*each)(void *user, const char *name), void *user)
 {
     for (size_t i = 0; i < HIERARCHIES; i++) {

@@ -39,6 +39,8 @@ bool limits_out_of_memory(const struct limits *l); /* the kernel ended something
 void limits_remove(const struct limits *l);
 /* What a loader that died left behind in the cgroups `name`: ends and removes it. */
 void limits_sweep(const char *name);
+/* Whether a process is in one of the cgroups `name`. */
+bool limits_populated(const char *name);
 /* Calls each(user, name) for every cgroup below "bailey" whose name begins with prefix; a name that
  * stands in several hierarchies comes several times. */
 void limits_each(const char *prefix, void (*each)(void *user, const char *name), void *user);
