@@ -207,13 +207,6 @@ static bool lifecycle_check(const struct cca_case *c, struct err *e)
            err_expected(e, "0x3000 to 0x30ff (secured)");
 }
 
-static void word_set(struct fact_words *w, const char *word, const char *source)
-{
-    w->n = 1;
-    str_copy(w->word[0], FACT_WORD, word);
-    str_copy(w->source, FACT_SOURCE, source);
-}
-
 /* "1.0.2" and nothing else: up to four numbers with dots. */
 static bool version_read(struct bytes text, struct fact_version *out)
 {
@@ -253,21 +246,14 @@ static void firmware_fill(const struct cca_platform *p, struct facts *f)
         }
 }
 
-static void finding_set(struct facts *f, enum finding what, bool is)
-{
-    f->findings_known |= 1u << what;
-    if (is)
-        f->findings_true |= 1u << what;
-}
-
 static void facts_fill(const struct cca_case *c, struct facts *f)
 {
     const struct cca_platform *p = &c->token.platform;
     struct bytes rim = c->token.realm.measurement;
 
     f->assurance = c->simulated ? ASSURANCE_SIMULATED : ASSURANCE_HARDWARE;
-    word_set(&f->vendor, "arm", "PLATFORM.PROFILE");
-    word_set(&f->technology, "cca", "TOKEN");
+    fact_set(&f->vendor, "arm", "PLATFORM.PROFILE");
+    fact_set(&f->technology, "cca", "TOKEN");
     firmware_fill(p, f);
     finding_set(f, FINDING_DEBUG, debugged(c));
     finding_set(f, FINDING_REVOCATION_UNCHECKED, false); /* pinned keys: no lists there could be */

@@ -3,20 +3,6 @@
 #include "attest/dcap_case.h"
 #include "base/str.h"
 
-static void word_set(struct fact_words *w, const char *word, const char *source)
-{
-    w->n = 1;
-    str_copy(w->word[0], FACT_WORD, word);
-    str_copy(w->source, FACT_SOURCE, source);
-}
-
-static void finding_set(struct facts *f, enum finding what, bool is)
-{
-    f->findings_known |= 1u << what;
-    if (is)
-        f->findings_true |= 1u << what;
-}
-
 static void flag_set(struct facts *f, enum finding what, enum dcap_flag flag)
 {
     if (flag != DCAP_FLAG_ABSENT) /* the Processor CA's certificates say nothing of these */
@@ -139,8 +125,8 @@ bool dcap_facts_fill(const struct dcap_case *c, struct facts *out, struct err *e
     struct facts f = {.assurance =
                           c->chain.anchor->simulated ? ASSURANCE_SIMULATED : ASSURANCE_HARDWARE};
 
-    word_set(&f.vendor, c->chain.anchor->vendor, "SGX Root CA");
-    word_set(&f.technology, tdx ? "tdx" : "sgx", "QUOTE.TEE_TYPE");
+    fact_set(&f.vendor, c->chain.anchor->vendor, "SGX Root CA");
+    fact_set(&f.technology, tdx ? "tdx" : "sgx", "QUOTE.TEE_TYPE");
     generation_fill(c, &f);
     svns_fill(c, &f);
     findings_fill(c, &f);

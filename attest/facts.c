@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
+
 static const char *const finding_names[FINDINGS] = {
     [FINDING_DEBUG] = "debug",
     [FINDING_MIGRATABLE] = "migratable",
@@ -32,6 +34,20 @@ enum finding finding_parse(const char *s)
         if (strcmp(finding_names[i], s) == 0)
             return (enum finding)i;
     return FINDINGS;
+}
+
+void fact_set(struct fact_words *w, const char *word, const char *source)
+{
+    w->n = 1;
+    str_copy(w->word[0], FACT_WORD, word);
+    str_copy(w->source, FACT_SOURCE, source);
+}
+
+void finding_set(struct facts *f, enum finding what, bool is)
+{
+    f->findings_known |= 1u << what;
+    if (is)
+        f->findings_true |= 1u << what;
 }
 
 const char *assurance_name(enum assurance a)

@@ -87,6 +87,10 @@ struct facts {
 const char *finding_name(enum finding f);
 enum finding finding_parse(const char *s);
 
+/* One proven word; and a finding that is known. For the verifiers of this room. */
+void fact_set(struct fact_words *w, const char *word, const char *source);
+void finding_set(struct facts *f, enum finding what, bool is);
+
 /* "hardware", "simulated", "unknown". */
 const char *assurance_name(enum assurance a);
 

@@ -87,13 +87,6 @@ static bool debug_check(const struct nitro_doc *d, const struct evidence_options
            err_mend(e, "run the enclave without --debug-mode");
 }
 
-static void word_set(struct fact_words *w, const char *word, const char *source)
-{
-    w->n = 1;
-    str_copy(w->word[0], FACT_WORD, word);
-    str_copy(w->source, FACT_SOURCE, source);
-}
-
 /* The certificate's common name is the module's id and where it stands: "<id>.us-east-1.aws". */
 static bool module_certified(const struct nitro_doc *d, X509 *leaf)
 {
@@ -121,18 +114,11 @@ static void platform_fill(const struct nitro_doc *d, X509 *leaf, struct facts *f
     str_copy(f->platform_id_source, FACT_SOURCE, "DOCUMENT.module_id");
 }
 
-static void finding_set(struct facts *f, enum finding what, bool is)
-{
-    f->findings_known |= 1u << what;
-    if (is)
-        f->findings_true |= 1u << what;
-}
-
 static void facts_fill(const struct nitro_doc *d, const struct nitro_chain *c, struct facts *f)
 {
     f->assurance = c->anchor->simulated ? ASSURANCE_SIMULATED : ASSURANCE_HARDWARE;
-    word_set(&f->vendor, c->anchor->vendor, "CABUNDLE.ROOT");
-    word_set(&f->technology, "nitro", "DOCUMENT");
+    fact_set(&f->vendor, c->anchor->vendor, "CABUNDLE.ROOT");
+    fact_set(&f->technology, "nitro", "DOCUMENT");
     platform_fill(d, c->leaf, f);
     finding_set(f, FINDING_DEBUG, debugged(d));
     /* AWS: no lists are to be looked at; certificates below the root live three hours to 20 days */

@@ -183,20 +183,6 @@ static bool debug_check(const struct snp_case *c, struct err *e)
            err_mend(e, "launch the guest with a policy without bit 19");
 }
 
-static void word_set(struct fact_words *w, const char *word, const char *source)
-{
-    w->n = 1;
-    str_copy(w->word[0], FACT_WORD, word);
-    str_copy(w->source, FACT_SOURCE, source);
-}
-
-static void finding_set(struct facts *f, enum finding what, bool is)
-{
-    f->findings_known |= 1u << what;
-    if (is)
-        f->findings_true |= 1u << what;
-}
-
 /* A bit that older report versions did not define proves something only when it is set. */
 static void bit_set(struct facts *f, enum finding what, const struct snp_report *r, uint64_t bit)
 {
@@ -272,10 +258,10 @@ static void facts_fill(const struct snp_case *c, struct facts *f)
     char line[FACT_WORD];
 
     f->assurance = c->chain.anchor->simulated ? ASSURANCE_SIMULATED : ASSURANCE_HARDWARE;
-    word_set(&f->vendor, c->chain.anchor->vendor, "ARK");
-    word_set(&f->technology, "sev-snp", "REPORT");
+    fact_set(&f->vendor, c->chain.anchor->vendor, "ARK");
+    fact_set(&f->technology, "sev-snp", "REPORT");
     snprintf(line, sizeof line, "SEV-%s", c->chain.anchor->name);
-    word_set(&f->product_line, line, c->chain.vlek ? "VLEK.PRODUCT" : "VCEK.PRODUCT");
+    fact_set(&f->product_line, line, c->chain.vlek ? "VLEK.PRODUCT" : "VCEK.PRODUCT");
     generation_fill(c, f);
     versions_fill(c, f);
     findings_fill(c, f);
