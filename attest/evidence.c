@@ -98,6 +98,7 @@ bool evidence_verify(const struct evidence_input *in, const struct evidence_opti
         return err_set(e, ERR_INPUT, "evidence.unknown-format",
                        "%zu bytes that look like no evidence known here", in->evidence.n),
                err_field(e, "evidence"),
-               err_expected(e, "an SEV-SNP report, an Intel quote or a Nitro document");
+               err_expected(e,
+                            "an SEV-SNP report, an Intel quote, a CCA token or a Nitro document");
     return f->check(in, &with, out, e);
 }

@@ -10,7 +10,8 @@
  *   cert.malformed, cert.too-large, cert.signature, cert.algorithm (not RSA-PSS as AMD signs),
  *   cert.validity, cert.shape (name or place in the chain), anchor.unknown,
  *   crl.malformed, crl.algorithm, crl.signature, crl.validity
- * Reasons of SEV-SNP: see snp_report.h and snp_check.h; of SGX and TDX: dcap_check.h.
+ * Reasons of SEV-SNP: see snp_report.h and snp_check.h; of SGX and TDX: dcap_check.h; of AWS Nitro:
+ * nitro_check.h; of Arm CCA: cca_check.h; of what both are made of: cbor.h, cose.h.
  * bytes.truncated, bytes.trailing and bytes.reserved-not-zero come from parsing; field names where.
  */
 #ifndef ATTEST_EVIDENCE_H
@@ -33,14 +34,15 @@
  * other names are left alone.
  * SGX and TDX: "tcb_info.json", "qe_identity.json" and "tcb_signing_chain.pem", without which a
  * quote is refused unless o->signatures_only; "pck_crl.der" and "root_ca_crl.der", without which
- * revocation is a finding; "pck_chain.pem", where the quote has no chain of its own. */
+ * revocation is a finding; "pck_chain.pem", where the quote has no chain of its own.
+ * Arm CCA: "cpak_trust_anchor.json", "cpak.pem" or "cpak.der" (cca_cpak.h). AWS Nitro: nothing. */
 struct evidence_file {
     const char *name; /* borrowed */
     struct bytes bytes;
 };
 
 struct evidence_input {
-    struct bytes evidence; /* an SNP report of 1184 bytes */
+    struct bytes evidence; /* a report, quote, token or document */
     struct evidence_file files[EVIDENCE_FILES];
     unsigned files_n;
 };
