@@ -1,10 +1,12 @@
 /* forecast: what falls out by itself, when, and what would mend it. */
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/str.h"
 #include "cli/client.h"
+#include "cli/files.h"
 #include "cli/rows.h"
 
 static const struct column columns[] = {
@@ -52,7 +54,62 @@ static void show(struct cli *c, const Bailey__V1__ForecastResponse *r)
     output_put(&c->out, &out);
 }
 
-enum exit_code cmd_forecast(struct cli *c)
+#define FILES_MOST 64
+#define FILE_LIMIT (512 * 1024)
+
+struct given {
+    Bailey__V1__CollateralFile file[FILES_MOST], *list[FILES_MOST];
+    struct buf bytes[FILES_MOST];
+    size_t n;
+};
+
+static int is_file(const struct dirent *d)
+{
+    return d->d_name[0] != '.';
+}
+
+/* Every file of the folder; what is no collateral, the controller leaves alone. */
+static bool read_folder(struct cli *c, const char *folder, struct given *g)
+{
+    struct dirent **entries;
+    int n = scandir(folder, &entries, is_file, alphasort);
+    bool ok = n >= 0 || err_errno(&c->err, errno, "file.open", "%s", folder);
+
+    for (int i = 0; i < n; i++) {
+        char path[4096];
+
+        if (ok && g->n == FILES_MOST)
+            ok = err_set(&c->err, ERR_LIMIT, "forecast.files", "%s has more than %d files", folder,
+                         FILES_MOST);
+        if (ok &&
+            snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name) >= (int)sizeof path)
+            ok = err_set(&c->err, ERR_LIMIT, "file.open", "%s: path is too long", folder);
+        if (ok && (ok = file_read(path, FILE_LIMIT, &g->bytes[g->n], &c->err))) {
+            Bailey__V1__CollateralFile *m = &g->file[g->n];
+
+            bailey__v1__collateral_file__init(m);
+            m->name = strdup(entries[i]->d_name);
+            BUG_ON(m->name == NULL);
+            m->data.data = (uint8_t *)(uintptr_t)buf_str(&g->bytes[g->n]);
+            m->data.len = g->bytes[g->n].n;
+            g->list[g->n++] = m;
+        }
+        free(entries[i]);
+    }
+    if (n >= 0)
+        free(entries);
+    return ok;
+}
+
+static void given_fini(struct given *g)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        free(g->file[i].name);
+        buf_fini(&g->bytes[i]);
+    }
+}
+
+static enum exit_code forecast(struct cli *c, const struct given *g)
 {
     Bailey__V1__ForecastRequest req = BAILEY__V1__FORECAST_REQUEST__INIT;
     const char *at = cli_value(c, OPT_AT, "");
@@ -61,6 +118,8 @@ enum exit_code cmd_forecast(struct cli *c)
 
     req.at = text(at);
     req.node = text(cli_value(c, OPT_NODE, ""));
+    req.collateral = (Bailey__V1__CollateralFile **)(uintptr_t)g->list;
+    req.n_collateral = g->n;
     if (!client_open(c) || !client_call(c, "Forecast", &req.base, &reply))
         return exit_code_of(&c->err);
     r = (const Bailey__V1__ForecastResponse *)reply;
@@ -69,4 +128,18 @@ enum exit_code cmd_forecast(struct cli *c)
     else
         show(c, r);
     return r->n_changes > 0 ? EXIT_REFUSED : EXIT_OK;
+}
+
+enum exit_code cmd_forecast(struct cli *c)
+{
+    static struct given g;
+    enum exit_code code;
+
+    memset(&g, 0, sizeof g);
+    if (cli_given(c, OPT_COLLATERAL) && !read_folder(c, cli_value(c, OPT_COLLATERAL, ""), &g))
+        code = exit_code_of(&c->err);
+    else
+        code = forecast(c, &g);
+    given_fini(&g);
+    return code;
 }

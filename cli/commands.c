@@ -89,9 +89,12 @@ const struct command command_table[] = {
     {"forecast", "", "what falls out by itself, when, and what would mend it",
      "Floors that begin to hold, exceptions, certificates and collateral that end, until --at or\n"
      "for 90 days: the nodes, what each lacks, and the keeps that have to leave. Ends with 6 when\n"
-     "something falls out and 0 when nothing does.\n\n"
-     "  bailey forecast --at 2027-01-01\n  bailey forecast --node rack3-n7 -o json\n",
-     0, 0, OPT(AT) | OPT(NODE), NULL, cmd_forecast},
+     "something falls out and 0 when nothing does. "
+     "With --collateral, Intel's platforms are judged as if the folder's TCB infos and quoting\n"
+     "enclave identities were in force: a demotion is seen before it bites.\n\n"
+     "  bailey forecast --at 2027-01-01\n  bailey forecast --node rack3-n7 -o json\n"
+     "  bailey forecast --collateral ./early-tcb-set\n",
+     0, 0, OPT(AT) | OPT(NODE) | OPT(COLLATERAL), NULL, cmd_forecast},
     {"get", "KIND [NAME]", "list objects, or show one",
      "Kinds: workloads (wl), nodes (no), keeps (k), events (ev), trustpolicies (policies, tp),\n"
      "advisories (adv), exceptions (exc). Nodes can be narrowed to platforms, by --where or one\n"

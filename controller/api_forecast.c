@@ -6,6 +6,7 @@
 #include "controller/api.h"
 #include "controller/collateral.h"
 #include "controller/effective.h"
+#include "controller/forecast.h"
 #include "controller/reply.h"
 #include "controller/view.h"
 
@@ -13,23 +14,14 @@
 #define AHEAD_S (90 * 86400)
 #define NODES_SHOWN 1000 /* of one change */
 
-struct forecast {
-    struct state *st;
-    struct arena *a;
-    const char *node; /* only this one; "" for all */
-    int64_t from_s, until_s;
-    VEC(Bailey__V1__ForecastChange *) changes;
-    bool full;
-};
-
 static char *text(const char *s)
 {
     return (char *)(uintptr_t)(s == NULL ? "" : s);
 }
 
 /* Appends to a message's list of pointers, which has room for the fleet's nodes or keeps. */
-static Bailey__V1__ForecastChange *change_new(struct forecast *f, int64_t at_s, const char *kind,
-                                              const char *effect)
+Bailey__V1__ForecastChange *forecast_change(struct forecast *f, int64_t at_s, const char *kind,
+                                            const char *effect)
 {
     Bailey__V1__ForecastChange *c = arena_alloc(f->a, sizeof *c);
     char *at = arena_alloc(f->a, TIME_TEXT);
@@ -48,14 +40,14 @@ static Bailey__V1__ForecastChange *change_new(struct forecast *f, int64_t at_s, 
     return f->full ? NULL : c;
 }
 
-static void change_end(struct forecast *f, Bailey__V1__ForecastChange *c)
+void forecast_end(struct forecast *f, Bailey__V1__ForecastChange *c)
 {
     if (c != NULL && c->n_nodes > 0)
         BUG_ON(!vec_push(&f->changes, c));
 }
 
-static void add_node(struct forecast *f, Bailey__V1__ForecastChange *c, const struct node *n,
-                     const char *lacks, const char *mend)
+void forecast_node(struct forecast *f, Bailey__V1__ForecastChange *c, const struct node *n,
+                   const char *lacks, const char *mend)
 {
     Bailey__V1__ForecastNode *m;
     char line[256];
@@ -88,8 +80,8 @@ static bool has_node(const Bailey__V1__ForecastChange *c, const struct node *n)
 }
 
 /* Of the keeps that have to leave, the first `placed` find another place now. */
-static void add_keeps(struct forecast *f, Bailey__V1__ForecastChange *c, const struct workload *w,
-                      struct keep **v, size_t n, const struct rules *rules)
+void forecast_keeps(struct forecast *f, Bailey__V1__ForecastChange *c, const struct workload *w,
+                    struct keep **v, size_t n, const struct rules *rules)
 {
     struct demand demand = w->demand;
     struct decision *d = arena_array(f->a, n + 1, sizeof *d);
@@ -141,7 +133,7 @@ static void add_fallen(struct forecast *f, Bailey__V1__ForecastChange *c, struct
                 BUG_ON(!vec_push(&fallen, k));
         }
         if (fallen.n > 0)
-            add_keeps(f, c, w, fallen.v, fallen.n, &after.trust.rules);
+            forecast_keeps(f, c, w, fallen.v, fallen.n, &after.trust.rules);
     }
     vec_fini(&fallen);
     arena_fini(&before.rules_arena);
@@ -197,7 +189,7 @@ static void floor_changes(struct forecast *f, const struct policy *p, const stru
 
     if (!within(f, at_s))
         return;
-    c = change_new(f, at_s, "floor", moves ? "keeps are moved away" : "takes no new keeps");
+    c = forecast_change(f, at_s, "floor", moves ? "keeps are moved away" : "takes no new keeps");
     if (c == NULL)
         return;
     c->what = floor->name[0] != '\0'
@@ -206,10 +198,10 @@ static void floor_changes(struct forecast *f, const struct policy *p, const stru
     f->full |= c->what == NULL;
     for (size_t i = 0; (n = map_next(&f->st->nodes, &i)) != NULL;)
         if (n->has_facts && below(f, floor, &n->facts, &lacks, &mend))
-            add_node(f, c, n, lacks, mend);
+            forecast_node(f, c, n, lacks, mend);
     for (size_t i = 0; moves && c->n_nodes > 0 && (w = map_next(&f->st->workloads, &i)) != NULL;)
         add_fallen(f, c, w, at_s);
-    change_end(f, c);
+    forecast_end(f, c);
 }
 
 static void exception_change(struct forecast *f, const struct exception *x)
@@ -221,7 +213,7 @@ static void exception_change(struct forecast *f, const struct exception *x)
 
     if (w == NULL || !within(f, x->until_s))
         return;
-    c = change_new(f, x->until_s, "exception", "keeps are moved away");
+    c = forecast_change(f, x->until_s, "exception", "keeps are moved away");
     before = *w;
     before.rules_arena = (struct arena){0};
     if (c == NULL || !workload_rules_at(f->st, f->st->effective, &before, x->until_s - 1, NULL)) {
@@ -240,12 +232,12 @@ static void exception_change(struct forecast *f, const struct exception *x)
             continue;
         snprintf(lacks, sizeof lacks, "%s %s refuses it",
                  x->policy[0] != '\0' ? "policy" : "revocation", what);
-        add_node(f, c, n, arena_strdup(f->a, lacks),
-                 "move the keeps to other nodes, or mend what the policy refuses");
+        forecast_node(f, c, n, arena_strdup(f->a, lacks),
+                      "move the keeps to other nodes, or mend what the policy refuses");
     }
     add_fallen(f, c, w, x->until_s);
     arena_fini(&before.rules_arena);
-    change_end(f, c);
+    forecast_end(f, c);
 }
 
 /* Evidence that needs a certificate or list which ends. */
@@ -263,20 +255,20 @@ static void needs_change(void *data, const char *name, const struct collateral_n
         if (!collateral_copy(f->st->collateral, need->key, &bytes, &what) ||
             !within(f, what.until_s))
             continue;
-        c = change_new(f, what.until_s,
-                       strstr(endorsement_name(what.kind), "crl") == NULL &&
-                               what.kind != ENDORSEMENT_TCB_INFO &&
-                               what.kind != ENDORSEMENT_QE_IDENTITY
-                           ? "certificate"
-                           : "collateral",
-                       "its evidence is not verified any more");
+        c = forecast_change(f, what.until_s,
+                            strstr(endorsement_name(what.kind), "crl") == NULL &&
+                                    what.kind != ENDORSEMENT_TCB_INFO &&
+                                    what.kind != ENDORSEMENT_QE_IDENTITY
+                                ? "certificate"
+                                : "collateral",
+                            "its evidence is not verified any more");
         if (c == NULL)
             return;
         c->what = arena_strdup(f->a, need->key);
         f->full |= c->what == NULL;
-        add_node(f, c, n, arena_printf(f->a, "%s ends", need->kind),
-                 arena_printf(f->a, "import a newer one: %s", need->url));
-        change_end(f, c);
+        forecast_node(f, c, n, arena_printf(f->a, "%s ends", need->kind),
+                      arena_printf(f->a, "import a newer one: %s", need->url));
+        forecast_end(f, c);
     }
 }
 
@@ -289,7 +281,7 @@ static int by_time(const void *x, const void *y)
     return order != 0 ? order : strcmp(a->what, b->what);
 }
 
-static bool look(struct forecast *f, struct err *e)
+static bool look(struct forecast *f, const Bailey__V1__ForecastRequest *r, struct err *e)
 {
     const struct effective *ef = f->st->effective;
 
@@ -303,6 +295,7 @@ static bool look(struct forecast *f, struct err *e)
     for (size_t i = 0; i < ef->exceptions_n; i++)
         exception_change(f, &ef->exceptions[i]);
     collateral_noted(f->st, needs_change, f);
+    forecast_tcb(f, r->collateral, r->n_collateral);
     if (f->full)
         return err_set(e, ERR_LIMIT, "api.answer-too-large", "the forecast is too large"),
                err_mend(e, "ask for one node, or a nearer date");
@@ -331,7 +324,7 @@ void api_forecast(struct rpc_call *call, const ProtobufCMessage *base, void *use
     if (ok && f.until_s <= f.from_s)
         ok = err_set(&e, ERR_INPUT, "forecast.past", "a forecast looks ahead"), err_field(&e, "at"),
         err_found(&e, "%.40s", r->at), err_expected(&e, "a time in the future");
-    ok = ok && look(&f, &e);
+    ok = ok && look(&f, r, &e);
     if (ok) {
         out.from = text(time_format(f.from_s, from));
         out.until = text(time_format(f.until_s, until));

@@ -43,7 +43,7 @@ _bailey()
     '') words='apply diff forecast get describe delete why logs events wait status node token evidence collateral lint policy explain schema completion help version' ;;
     'apply') opts='--help --output --color --context --timeout --namespace --file --dry-run --expect-revision ' words='' files=0 ;;
     'diff') opts='--help --output --color --context --timeout --namespace --file ' words='' files=0 ;;
-    'forecast') opts='--help --output --color --context --timeout --node --at ' words='' files=0 ;;
+    'forecast') opts='--help --output --color --context --timeout --node --at --collateral ' words='' files=0 ;;
     'get') opts='--help --output --color --context --timeout --namespace --all-namespaces --selector --watch --all --node --workload --no-titles --where --maybe --vendor --technology --generation --product-line --firmware --tcb --tcb-status --tcb-date --advisory --platform-id --assurance --finding ' words='workloads nodes keeps events policies advisories exceptions' files=0 ;;
     'describe') opts='--help --output --color --context --timeout --namespace ' words='workloads nodes keeps events policies advisories exceptions' files=0 ;;
     'delete') opts='--help --output --color --context --timeout --namespace --file --force ' words='workloads nodes keeps events policies advisories exceptions' files=0 ;;
