@@ -80,7 +80,10 @@ static void platform_class(struct cli *c, const Bailey__V1__ClassExplanation *k,
 {
     buf_printf(out, "\n%s: ", k->facts[0] == '\0' ? "nothing proven" : k->facts);
     paint(c, k->admitted ? TONE_GOOD : TONE_BAD, k->admitted ? "admitted" : "refused", out);
-    buf_printf(out, ", %u node%s\n", k->node_count, k->node_count == 1 ? "" : "s");
+    buf_printf(out, ", %u node%s", k->node_count, k->node_count == 1 ? "" : "s");
+    if (k->evidence_age[0] != '\0')
+        buf_printf(out, ", evidence %s old", k->evidence_age);
+    buf_putc(out, '\n');
     for (size_t i = 0; i < k->n_rules; i++)
         if (of_interest(c, k->rules[i]))
             rule(c, k->rules[i], out);

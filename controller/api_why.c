@@ -91,6 +91,7 @@ static bool put_classes(const struct why *y, struct arena *a, Bailey__V1__Explan
         Bailey__V1__ClassExplanation *o = m->classes[i];
 
         o->facts = text(c->facts);
+        o->evidence_age = text(c->age);
         o->admitted = c->admitted;
         o->node_count = c->node_count;
         if (!put_rules(c->rules, c->rules_n, a, &o->n_rules, &o->rules) || !put_nodes(c, a, o))

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "scheduler/selector_int.h"
 #include "scheduler/shape.h"
@@ -178,6 +179,10 @@ static const char *class_sentence(struct teller *t, const struct why_class *c)
     for (size_t i = 0; by != NULL && cond == NULL && i < by->conditions_n; i++)
         if (c->verdict != VERDICT_NOT_ACCEPTED || by->conditions[i].outcome != TRUTH_YES)
             cond = &by->conditions[i];
+    /* the generation says more than the vendor */
+    for (size_t i = 0; by != NULL && c->verdict == VERDICT_REFUSED && i < by->conditions_n; i++)
+        if (strcmp(by->conditions[i].fact, "generation") == 0)
+            cond = &by->conditions[i];
     /* of a refusal, what can change says more than the vendor's name */
     for (size_t i = 0; by != NULL && c->verdict != VERDICT_NOT_ACCEPTED && i < by->conditions_n;
          i++)
@@ -231,6 +236,29 @@ static void tell_nodes(struct teller *t, uint32_t class, const char *text, struc
     out->nodes_n = v == NULL ? 0 : n;
 }
 
+/* "3m", or "3m to 2h" where its nodes were verified at different times. */
+static const char *class_age(struct teller *t, uint32_t class)
+{
+    int64_t youngest = INT64_MAX, oldest = 0;
+    char a[DURATION_TEXT], b[DURATION_TEXT];
+    AUTO_BUF struct buf text = {0};
+
+    for (uint32_t i = NODE_NONE; (i = fleet_class_next(t->f, class, i)) != NODE_NONE;) {
+        int64_t at = fleet_node(t->f, i)->verified_at_ms, age = t->now_ms > at ? t->now_ms - at : 0;
+
+        youngest = age < youngest ? age : youngest;
+        oldest = age > oldest ? age : oldest;
+    }
+    if (class == 0 || youngest == INT64_MAX)
+        return "";
+    youngest -= youngest % 1000;
+    oldest -= oldest % 1000;
+    buf_puts(&text, duration_format(youngest, a));
+    if (oldest != youngest)
+        buf_printf(&text, " to %s", duration_format(oldest, b));
+    return told(t, &text);
+}
+
 static void tell_class(struct teller *t, uint32_t class, struct why_class *out)
 {
     const struct rules *r = t->d->rules;
@@ -241,6 +269,7 @@ static void tell_class(struct teller *t, uint32_t class, struct why_class *out)
 
     *out = (struct why_class){.verdict = class_judge(t->f, class, r).verdict};
     out->admitted = out->verdict == VERDICT_ADMITTED;
+    out->age = class_age(t, class);
     out->facts = c->facts == NULL ? "nothing verified"
                                   : told_text(t, facts_format(c->facts, line, sizeof line));
     if (out->verdict == VERDICT_UNVERIFIED) {

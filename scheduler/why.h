@@ -28,6 +28,7 @@ struct why_node {
 
 struct why_class {
     const char *facts; /* one line */
+    const char *age;   /* of its nodes' evidence: "3m", "3m to 2h"; "" where there is none */
     bool admitted;
     enum verdict verdict;
     const struct why_rule *rules;
