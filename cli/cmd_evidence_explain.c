@@ -1,12 +1,9 @@
 /* evidence explain: what stands in evidence, field by field; judges nothing. */
-#include <stdio.h>
-#include <sys/stat.h>
-
 #include "attest/evidence.h"
 #include "attest/explain.h"
 #include "base/json.h"
+#include "cli/cmd_evidence_files.h"
 #include "cli/command.h"
-#include "cli/files.h"
 
 static void add_row(const struct explained *x, void *data)
 {
@@ -75,23 +72,16 @@ static bool print_table_fields(const struct output *o, struct bytes evidence, st
 
 enum exit_code cmd_evidence_explain(struct cli *c)
 {
-    AUTO_BUF struct buf evidence = {0}, out = {0};
-    const char *path = c->args.operand[0];
-    char inside[4096];
-    struct stat st;
+    __attribute__((cleanup(evidence_files_fini))) struct evidence_files f = {0};
+    AUTO_BUF struct buf out = {0};
     bool ok;
 
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-        if (snprintf(inside, sizeof inside, "%s/report.bin", path) >= (int)sizeof inside)
-            return cli_usage(c, "%s: path is too long", path);
-        path = inside;
-    }
-    if (!file_read(path, EVIDENCE_MAX, &evidence, &c->err))
+    if (!evidence_files_read(&f, c->args.operand[0], NULL, &c->err))
         return exit_code_of(&c->err);
     if (c->out.format == OUTPUT_JSON)
-        ok = print_json_fields(buf_bytes(&evidence), &out, &c->err);
+        ok = print_json_fields(buf_bytes(&f.evidence), &out, &c->err);
     else
-        ok = print_table_fields(&c->out, buf_bytes(&evidence), &out, &c->err);
+        ok = print_table_fields(&c->out, buf_bytes(&f.evidence), &out, &c->err);
     if (!ok)
         return exit_code_of(&c->err);
     output_put(&c->out, &out);
