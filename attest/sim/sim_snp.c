@@ -30,11 +30,12 @@ static const struct {
     [SIM_BERGAMO] = {SIM_LINE_GENOA, 0x19, 0xa0, 2, 5, {1, 55, 49}, {0, 10, 0, 0x1b, 0x1b}},
     [SIM_SIENA] = {SIM_LINE_GENOA, 0x19, 0xa0, 2, 5, {1, 55, 49}, {0, 10, 0, 0x1b, 0x1b}},
     [SIM_TURIN] = {SIM_LINE_TURIN, 0x1a, 0x02, 1, 5, {1, 55, 65}, {1, 1, 1, 4, 0x51}},
+    [SIM_TURIN_DENSE] = {SIM_LINE_TURIN, 0x1a, 0x11, 0, 5, {1, 55, 65}, {1, 1, 1, 4, 0x51}},
 };
 
 static const char *const generations[SIM_SNP_GENERATIONS] = {
     [SIM_MILAN] = "milan", [SIM_GENOA] = "genoa", [SIM_BERGAMO] = "bergamo",
-    [SIM_SIENA] = "siena", [SIM_TURIN] = "turin",
+    [SIM_SIENA] = "siena", [SIM_TURIN] = "turin", [SIM_TURIN_DENSE] = "turin-dense",
 };
 
 static const char *const defects[SIM_SNP_DEFECTS] = {
@@ -53,6 +54,12 @@ static const char *const defects[SIM_SNP_DEFECTS] = {
     [SIM_SNP_HOST_REQUESTED] = "host-requested",
     [SIM_SNP_WRONG_TCB] = "wrong-tcb",
 };
+
+/* Turin parts have short chip ids and one more TCB part. */
+static bool is_turin(const struct sim_platform *p)
+{
+    return lines[p->generation].line == SIM_LINE_TURIN;
+}
 
 static void init(struct sim_platform *p)
 {
@@ -173,9 +180,9 @@ static bool chip_init(const struct sim_platform *p, uint64_t chip, struct sim_ch
 {
     *c = (struct sim_chip){
         .line = &sim_lines[lines[p->generation].line],
-        .id_n = p->generation == SIM_TURIN ? 8 : 64,
+        .id_n = is_turin(p) ? 8 : 64,
         .tcb = p->snp.committed_tcb,
-        .fmc = p->generation == SIM_TURIN,
+        .fmc = is_turin(p),
         .vlek = p->snp.vlek,
     };
     if (!sim_digest("bailey simulated chip", chip, EVP_sha512(), c->id))
@@ -295,7 +302,7 @@ static bool set(struct sim_platform *p, unsigned key, const char *v, struct err 
     case KEY_MICROCODE:
         return set_tcb(name, v, &a->microcode, &b->microcode, e);
     case KEY_FMC:
-        if (p->generation != SIM_TURIN)
+        if (!is_turin(p))
             return sim_bad_value(e, name, v, "no such key: only turin has this component");
         return set_tcb(name, v, &a->fmc, &b->fmc, e);
     case KEY_VERSION:

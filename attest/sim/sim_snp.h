@@ -31,6 +31,7 @@ enum sim_snp_generation {
     SIM_BERGAMO,
     SIM_SIENA,
     SIM_TURIN,
+    SIM_TURIN_DENSE,
     SIM_SNP_GENERATIONS
 };
 

@@ -57,6 +57,7 @@ static void every_generation_verifies(void **state)
         {"generation=bergamo", "amd sev-snp bergamo|siena 1.55.49 (simulated)"},
         {"generation=siena", "amd sev-snp bergamo|siena 1.55.49 (simulated)"},
         {"generation=turin", "amd sev-snp turin 1.55.65 (simulated)"},
+        {"generation=turin-dense", "amd sev-snp turin|turin-dense 1.55.65 (simulated)"},
         {"generation=milan,version=2", "amd sev-snp milan 1.55.29 (simulated)"},
         {"generation=genoa,version=2", "amd sev-snp genoa|bergamo|siena 1.55.40 (simulated)"},
         {"generation=genoa,version=4,vlek=on", "amd sev-snp genoa 1.55.40 (simulated)"},
@@ -78,7 +79,7 @@ static void every_generation_verifies(void **state)
             fail_msg("%s: %s", rows[i].text, e.msg);
         assert_int_equal(f.assurance, ASSURANCE_SIMULATED);
         assert_string_equal(facts_format(&f, line, sizeof line), rows[i].line);
-        assert_int_equal(f.platform_id_n, p.snp.vlek ? 0 : p.generation == SIM_TURIN ? 8 : 64);
+        assert_int_equal(f.platform_id_n, p.snp.vlek ? 0 : p.generation >= SIM_TURIN ? 8 : 64);
     }
 }
 
