@@ -1,6 +1,5 @@
-#include "agent/keeps.h"
+#include "agent/keeps_int.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,7 +10,6 @@
 #include <unistd.h>
 
 #include "agent/file.h"
-#include "agent/loader/control.h"
 #include "agent/loader/keep.h"
 #include "agent/loader/limits.h"
 #include "base/arena.h"
@@ -21,29 +19,11 @@
 #include "proto/unpack.h"
 
 #define ENDED_KEPT 64 /* folders of ended keeps, for their logs */
-#define CONNECT_MS 50 /* between tries to reach a new loader */
 #define CONNECT_TRIES 200
 #define QUIET_MS 100        /* a start that takes longer is told of */
 #define STOP_AFTER_MS 30000 /* the schema's default */
 
-struct keep {
-    struct keeps *all;
-    struct arena arena; /* spec */
-    const Bailey__V1__StartKeep *spec;
-    Bailey__V1__KeepReport report; /* its texts are the two below */
-    char reason[256], exit_reason[32];
-    int dir_fd, control; /* -1 */
-    uv_poll_t poll;      /* on control */
-    uv_timer_t timer;    /* until control is there */
-    unsigned tries, handles;
-    struct spare *loader; /* its process, while it is our child */
-    char group[LIMITS_NAME];
-    bool ended, closing, stop_wanted;
-    bool quiet; /* the controller need not hear yet that it is starting */
-    struct control stop;
-};
-
-static bool uid_ok(const char *uid)
+bool keep_uid_ok(const char *uid)
 {
     return strlen(uid) == 36 && strspn(uid, "0123456789abcdef-") == 36;
 }
@@ -114,7 +94,7 @@ static bool report_parse(struct keep *k, struct bytes b, struct err *e)
     return true;
 }
 
-static bool report_load(struct keep *k)
+bool keep_report_load(struct keep *k)
 {
     AUTO_BUF struct buf b = {.limit = CONTROL_REPORT};
 
@@ -195,7 +175,7 @@ static void prune(struct keeps *all)
 }
 
 /* Ended by our own word, not the loader's. exit: see KeepStatus.exit_reason. */
-static void end(struct keep *k, const char *exit, const char *reason)
+void keep_end(struct keep *k, const char *exit, const char *reason)
 {
     AUTO_BUF struct buf b = {0};
     struct err e;
@@ -214,11 +194,9 @@ static void end(struct keep *k, const char *exit, const char *reason)
     tell(k);
 }
 
-static void on_connect_timer(uv_timer_t *t);
-
 /* Every loader holds the lock of its folder as long as it lives. Once we have it, no loader can
  * come up there any more, not even one that was just being started: "ended" is then true. */
-static bool loader_lives(struct keep *k)
+bool keep_loader_lives(struct keep *k)
 {
     return flock(k->dir_fd, LOCK_EX | LOCK_NB) != 0;
 }
@@ -226,16 +204,16 @@ static bool loader_lives(struct keep *k)
 /* Nobody answers at the control socket: what the loader wrote last is true if it says ended. */
 static void loader_gone(struct keep *k)
 {
-    bool known = report_load(k);
+    bool known = keep_report_load(k);
 
     stop_listening(k);
     (void)uv_timer_stop(&k->timer);
     if (known && k->ended)
         tell(k);
-    else if (loader_lives(k)) /* it only lost us, or is not ready yet */
-        (void)uv_timer_start(&k->timer, on_connect_timer, CONNECT_MS, CONNECT_MS);
+    else if (keep_loader_lives(k)) /* it only lost us, or is not ready yet */
+        (void)uv_timer_start(&k->timer, keep_on_connect_timer, KEEP_CONNECT_MS, KEEP_CONNECT_MS);
     else
-        end(k, "loader-lost", "loader.lost: the keep's loader died, and the keep with it");
+        keep_end(k, "loader-lost", "loader.lost: the keep's loader died, and the keep with it");
 }
 
 static void on_packet(uv_poll_t *p, int status, int events)
@@ -282,7 +260,7 @@ static void listen_on(struct keep *k, int fd)
     BUG_ON(uv_poll_start(&k->poll, UV_READABLE | UV_DISCONNECT, on_packet) != 0);
 }
 
-static bool listen_to(struct keep *k)
+bool keep_listen(struct keep *k)
 {
     int fd;
 
@@ -295,11 +273,11 @@ static bool listen_to(struct keep *k)
     return true;
 }
 
-static void on_connect_timer(uv_timer_t *t)
+void keep_on_connect_timer(uv_timer_t *t)
 {
     struct keep *k = t->data;
 
-    if (k->ended || listen_to(k))
+    if (k->ended || keep_listen(k))
         (void)uv_timer_stop(t);
     else if (k->loader == NULL || ++k->tries >= CONNECT_TRIES)
         loader_gone(k);
@@ -311,7 +289,7 @@ static void on_loader_exit(void *user)
 
     k->loader = NULL;
     if (k->control < 0 && !k->ended && !uv_is_active((uv_handle_t *)&k->timer))
-        (void)uv_timer_start(&k->timer, on_connect_timer, 0, CONNECT_MS);
+        (void)uv_timer_start(&k->timer, keep_on_connect_timer, 0, KEEP_CONNECT_MS);
 }
 
 static bool loader_take(struct keep *k, struct err *e)
@@ -369,7 +347,7 @@ static void on_artifact(void *user, const char *path, const struct err *why)
     if (why == NULL)
         why = &e;
     (void)snprintf(text, sizeof text, "%s: %.180s", why->reason, why->msg);
-    end(k, "not-started", text);
+    keep_end(k, "not-started", text);
 }
 
 static bool folder_make(struct keep *k, const Bailey__V1__StartKeep *s, struct err *e)
@@ -381,7 +359,7 @@ static bool folder_make(struct keep *k, const Bailey__V1__StartKeep *s, struct e
            file_replace(k->dir_fd, KEEP_SPEC, buf_bytes(&b), 0600, e);
 }
 
-static struct keep *keep_new(struct keeps *all, const Bailey__V1__StartKeep *s)
+struct keep *keep_new(struct keeps *all, const Bailey__V1__StartKeep *s)
 {
     struct keep *k = calloc(1, sizeof *k);
 
@@ -420,7 +398,7 @@ static void refuse(struct keeps *all, const char *uid, uint64_t epoch, const str
 
 static bool start_check(struct keeps *all, const Bailey__V1__StartKeep *s, struct err *e)
 {
-    if (!uid_ok(s->keep_uid))
+    if (!keep_uid_ok(s->keep_uid))
         return err_set(e, ERR_INPUT, "keep.uid", "not a uid");
     if (s->runtime != NULL && s->runtime->kind[0] != '\0' &&
         strcmp(s->runtime->kind, "sandbox") != 0)
@@ -449,7 +427,7 @@ void keeps_start(struct keeps *all, const Bailey__V1__StartKeep *s)
     /* the loader gets ready while the artifact comes */
     if (!folder_make(k, s, &e) || !loader_take(k, &e)) {
         log_error("keep not begun", LOG_ERR(&e));
-        end(k, "not-started", e.msg);
+        keep_end(k, "not-started", e.msg);
         return;
     }
     say(k, BAILEY__V1__KEEP_STATUS__STATE__starting, "fetching the artifact");
@@ -466,7 +444,7 @@ void keeps_start(struct keeps *all, const Bailey__V1__StartKeep *s)
 
 void keeps_stop(struct keeps *all, const Bailey__V1__StopKeep *s)
 {
-    struct keep *k = uid_ok(s->keep_uid) ? find(all, s->keep_uid) : NULL;
+    struct keep *k = keep_uid_ok(s->keep_uid) ? find(all, s->keep_uid) : NULL;
     struct control c = {.kind = CONTROL_STOP, .value = s->grace_ms};
     struct err e = {0};
 
@@ -495,7 +473,7 @@ void keeps_stop(struct keeps *all, const Bailey__V1__StopKeep *s)
         k->stop_wanted = true; /* adopted; its loader does not answer yet */
         k->stop = c;
     } else {
-        end(k, "stopped", c.text); /* nothing was started yet */
+        keep_end(k, "stopped", c.text); /* nothing was started yet */
     }
 }
 
@@ -503,90 +481,6 @@ void keeps_renew(struct keeps *all)
 {
     for (size_t i = 0; i < all->all.n; i++)
         renew(all->all.v[i]);
-}
-
-static void group_load(struct keep *k)
-{
-    AUTO_BUF struct buf b = {.limit = LIMITS_NAME};
-
-    if (file_read(k->dir_fd, KEEP_GROUP, &b, NULL))
-        (void)str_copy(k->group, sizeof k->group, buf_str(&b));
-}
-
-/* Cgroups of this agent's earlier lives that belong to no keep: loaders that waited for one. */
-static void sweep(void *user, const char *group)
-{
-    const struct keeps *all = user;
-
-    for (size_t i = 0; i < all->all.n; i++)
-        if (!all->all.v[i]->ended && strcmp(all->all.v[i]->group, group) == 0)
-            return;
-    limits_sweep(group);
-}
-
-/* One folder of an earlier life. */
-static void adopt(struct keeps *all, const char *uid)
-{
-    AUTO_BUF struct buf b = {.limit = 1u << 20};
-    AUTO_ARENA struct arena a;
-    ProtobufCMessage *m;
-    struct keep *k;
-    struct err e = {0};
-    int fd;
-
-    arena_init(&a, 4u << 20);
-    if (!file_dir(all->dir_fd, uid, &fd, &e) || !file_read(fd, KEEP_SPEC, &b, &e) ||
-        !proto_unpack(&bailey__v1__start_keep__descriptor, buf_bytes(&b), &a, &m, &e)) {
-        log_warn("keep's folder cannot be read", LOG_STR("uid", uid), LOG_ERR(&e));
-        return;
-    }
-    k = keep_new(all, (const Bailey__V1__StartKeep *)m);
-    k->dir_fd = fd;
-    group_load(k);
-    if (listen_to(k)) {
-        (void)report_load(k);
-        k->ended = false; /* somebody answers; it will say */
-        log_info("keep adopted", LOG_STR("keep", k->spec->name));
-    } else if (report_load(k) && k->ended) {
-        return;
-    } else if (loader_lives(k)) {
-        (void)uv_timer_start(&k->timer, on_connect_timer, CONNECT_MS, CONNECT_MS);
-    } else if (k->report.state == BAILEY__V1__KEEP_STATUS__STATE__unknown) {
-        end(k, "not-started", "agent.restarted: the agent restarted before the keep was started");
-    } else {
-        end(k, "loader-lost", "loader.lost: nobody answers at the keep's control socket");
-    }
-}
-
-bool keeps_init(struct keeps *all, uv_loop_t *uv, int data_fd, const char *data, struct err *e)
-{
-    char self[480], loader[512];
-    struct dirent *d;
-    const char *slash;
-    ssize_t n;
-    DIR *dir;
-
-    all->uv = uv;
-    (void)snprintf(all->dir, sizeof all->dir, "%s/keeps", data);
-    n = readlink("/proc/self/exe", self, sizeof self - 1);
-    self[n > 0 ? n : 0] = '\0';
-    slash = strrchr(self, '/');
-    (void)snprintf(loader, sizeof loader, "%.*s/bailey-loader",
-                   slash == NULL ? 0 : (int)(slash - self), self);
-    if (access(loader, X_OK) != 0)
-        return err_errno(e, errno, "loader.missing", "%s", loader);
-    if (!file_dir(data_fd, "keeps", &all->dir_fd, e))
-        return false;
-    dir = opendir(all->dir);
-    if (dir == NULL)
-        return err_errno(e, errno, "keeps.folder", "%s", all->dir);
-    while ((d = readdir(dir)) != NULL)
-        if (uid_ok(d->d_name))
-            adopt(all, d->d_name);
-    (void)closedir(dir);
-    spares_init(&all->spares, uv, data, loader);
-    limits_each(all->spares.prefix, sweep, all);
-    return true;
 }
 
 void keeps_close(struct keeps *all)
