@@ -299,8 +299,8 @@ bool trust_delete(struct state *st, struct trust_object *t, bool force, const ch
     if (t->object.kind == OBJECT_POLICY)
         n = users_of(st, t->object.key, users, sizeof users);
     if (n > 0 && !force)
-        return err_set(e, ERR_CONFLICT, "policy.in-use", "%zu object%s name policy %s", n,
-                       n == 1 ? "" : "s", t->object.key),
+        return err_set(e, ERR_CONFLICT, "policy.in-use", "%zu object%s policy %s", n,
+                       n == 1 ? " names" : "s name", t->object.key),
                err_found(e, "%s", users),
                err_mend(e, "change them first; with --force they are refused every platform");
     event_add(st, &t->object, "normal", words[t->object.kind], who, "%zu objects name it", n);
