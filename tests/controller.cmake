@@ -12,3 +12,7 @@ bailey_bench(submit ${PROJECT_SOURCE_DIR}/tests/bench/submit.c LINK agent_loader
 bailey_unit(test_reconcile LINK controller)
 bailey_unit(test_move LINK controller)
 bailey_unit(test_collateral LINK controller attest_sim)
+bailey_unit(test_forecast LINK controller attest_sim)
+
+# Durable placements through the operators' service, beside the store alone.
+bailey_bench(placement ${PROJECT_SOURCE_DIR}/tests/bench/placement.c LINK controller rpc proto base)
