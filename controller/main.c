@@ -17,7 +17,8 @@
 #include "controller/txn.h"
 #include "rpc/server.h"
 
-#define STOP_GRACE_MS 1000
+/* For calls that wait for a commit; watches are cut, and clients begin anew. */
+#define STOP_GRACE_MS 200
 
 static const char usage[] =
     "Usage: bailey-controller --data DIR [OPTION]...\n"

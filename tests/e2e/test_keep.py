@@ -233,6 +233,25 @@ class Keep(ClusterTest):
         done = self.doctor("--leftovers", "--data", c.path("node-g1"))
         self.assertEqual(done.returncode, 0, done.stdout)
 
+    def test_stopping_does_not_wait_for_watchers(self):
+        """Ends with 0 although somebody watches; the figure itself is for the benchmark."""
+        c = self.c
+        watcher = subprocess.Popen(
+            [f"{BIN}/bailey", "--context", c.path("controller/admin/context.yaml"), "get", "nodes",
+             "--watch", "-o", "json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            self.assertIn(b"g1", watcher.stdout.readline())
+            self.assertEqual(c.nodes["g1"].end(), 0)
+            c.restart_node("g1")
+            self.assertEqual(c.controller.end(), 0)
+            self.assertNotEqual(watcher.wait(20), 0)  # and it says that the controller is away
+        finally:
+            watcher.kill()
+            watcher.wait()
+            watcher.stdout.close()
+            c.start_controller()
+            c.wait("node/g1", "verified")
+
     def test_doctor(self):
         done = self.doctor("--data", self.c.path("node-g1"), "-o", "json")
         self.assertIn('"name": "sandbox"', done.stdout)
