@@ -125,6 +125,21 @@ static const uint8_t *signature_der(const struct curve *c, struct bytes raw,
     return der + 1;
 }
 
+/* Apart from the signature: EVP_DigestVerify*() look their algorithms up anew each time, which
+ * costs a tenth of a verification on P-256. */
+static bool digest(const EVP_MD *md, const struct bytes *part, size_t parts,
+                   uint8_t hash[EVP_MAX_MD_SIZE], unsigned *n)
+{
+    AUTO(md_ctx) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+    if (ctx == NULL || EVP_DigestInit_ex(ctx, md, NULL) != 1)
+        return false;
+    for (size_t i = 0; i < parts; i++)
+        if (EVP_DigestUpdate(ctx, part[i].p, part[i].n) != 1)
+            return false;
+    return EVP_DigestFinal_ex(ctx, hash, n) == 1;
+}
+
 enum ecdsa_result ecdsa_verify_parts(EVP_PKEY *key, enum ecdsa_curve curve,
                                      const struct bytes *part, size_t parts, struct bytes signature)
 {
@@ -132,7 +147,9 @@ enum ecdsa_result ecdsa_verify_parts(EVP_PKEY *key, enum ecdsa_curve curve,
     uint8_t store[3 + 2 * (SIZE_MAX_BYTES + 3)];
     const uint8_t *der;
     size_t n;
-    AUTO(md_ctx) EVP_MD_CTX *ctx = NULL;
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    unsigned hash_n = 0;
+    AUTO(pkey_ctx) EVP_PKEY_CTX *ctx = NULL;
 
     if (!ecdsa_key_is(key, curve))
         return ECDSA_KEY;
@@ -140,13 +157,12 @@ enum ecdsa_result ecdsa_verify_parts(EVP_PKEY *key, enum ecdsa_curve curve,
         !in_range(signature.p + c->size, c))
         return ECDSA_RANGE;
     der = signature_der(c, signature, store, &n);
-    ctx = EVP_MD_CTX_new();
-    if (ctx == NULL || EVP_DigestVerifyInit(ctx, NULL, digest_of(curve), NULL, key) != 1)
+    if (!digest(digest_of(curve), part, parts, hash, &hash_n))
         return ERR_clear_error(), ECDSA_NOMEM;
-    for (size_t i = 0; i < parts; i++)
-        if (EVP_DigestVerifyUpdate(ctx, part[i].p, part[i].n) != 1)
-            return ERR_clear_error(), ECDSA_NOMEM;
-    if (EVP_DigestVerifyFinal(ctx, der, n) == 1)
+    ctx = EVP_PKEY_CTX_new(key, NULL);
+    if (ctx == NULL || EVP_PKEY_verify_init(ctx) != 1)
+        return ERR_clear_error(), ECDSA_NOMEM;
+    if (EVP_PKEY_verify(ctx, der, n, hash, hash_n) == 1)
         return ECDSA_GOOD;
     ERR_clear_error();
     return ECDSA_BAD;
