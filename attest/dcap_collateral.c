@@ -230,18 +230,17 @@ void dcap_identity_fini(struct dcap_identity *i)
     i->json = NULL;
 }
 
-/* The name of "these signed bytes, verified by that certificate and read for that technology".
- * False: the certificate is not out of the cache. */
+/* The name of "this document, verified by that certificate and read for that technology". False:
+ * the certificate is not out of the cache. */
 static bool object_id(const struct evidence_options *o, X509 *signing, enum dcap_tee tee,
-                      struct bytes inner, const uint8_t signature[64], uint8_t id[CACHE_ID])
+                      struct bytes text, uint8_t id[CACHE_ID])
 {
-    uint8_t by[CACHE_ID + 64 + 1];
+    uint8_t by[CACHE_ID + 1];
 
     if (!cache_id_of(o->cache, signing, by))
         return false;
-    memcpy(by + CACHE_ID, signature, 64);
-    by[CACHE_ID + 64] = (uint8_t)tee;
-    cache_id(o->cache, "dcap-document", inner, BYTES_OF(by), id);
+    by[CACHE_ID] = (uint8_t)tee;
+    cache_id(o->cache, "dcap-document", text, BYTES_OF(by), id);
     return true;
 }
 
@@ -326,13 +325,12 @@ bool dcap_tcb_info_open(struct bytes text, enum dcap_tee tee, X509 *signing,
     struct bytes inner;
     bool named;
 
-    if (!dcap_document_cut(text, "tcbInfo", name, &inner, signature, e))
-        return false;
-    named = object_id(o, signing, tee, inner, signature, id);
+    named = object_id(o, signing, tee, text, id);
     if (named && (t = cache_object(o->cache, id)) != NULL) {
         t->document.references++;
     } else {
-        if (!signature_check(inner, signature, signing, name, e))
+        if (!dcap_document_cut(text, "tcbInfo", name, &inner, signature, e) ||
+            !signature_check(inner, signature, signing, name, e))
             return false;
         t = malloc(sizeof *t);
         if (t == NULL)
@@ -342,7 +340,7 @@ bool dcap_tcb_info_open(struct bytes text, enum dcap_tee tee, X509 *signing,
             return false;
         }
         t->document.references = 2; /* this one, and the cache's */
-        if (!named || !cache_keep(o->cache, id, inner.n, t, tcb_info_drop))
+        if (!named || !cache_keep(o->cache, id, text.n, t, tcb_info_drop))
             t->document.references = 1;
     }
     if (document_check(&t->document, o, name, stale, e)) {
@@ -362,13 +360,12 @@ bool dcap_identity_open(struct bytes text, enum dcap_tee tee, X509 *signing,
     struct bytes inner;
     bool named;
 
-    if (!dcap_document_cut(text, "enclaveIdentity", name, &inner, signature, e))
-        return false;
-    named = object_id(o, signing, tee, inner, signature, id);
+    named = object_id(o, signing, tee, text, id);
     if (named && (i = cache_object(o->cache, id)) != NULL) {
         i->document.references++;
     } else {
-        if (!signature_check(inner, signature, signing, name, e))
+        if (!dcap_document_cut(text, "enclaveIdentity", name, &inner, signature, e) ||
+            !signature_check(inner, signature, signing, name, e))
             return false;
         i = malloc(sizeof *i);
         if (i == NULL)
@@ -378,7 +375,7 @@ bool dcap_identity_open(struct bytes text, enum dcap_tee tee, X509 *signing,
             return false;
         }
         i->document.references = 2;
-        if (!named || !cache_keep(o->cache, id, inner.n, i, identity_drop))
+        if (!named || !cache_keep(o->cache, id, text.n, i, identity_drop))
             i->document.references = 1;
     }
     if (document_check(&i->document, o, name, stale, e)) {
