@@ -296,6 +296,10 @@ static bool look(struct forecast *f, const Bailey__V1__ForecastRequest *r, struc
         exception_change(f, &ef->exceptions[i]);
     collateral_noted(f->st, needs_change, f);
     forecast_tcb(f, r->collateral, r->n_collateral);
+    if (f->wrong.code != ERR_NONE) {
+        *e = f->wrong;
+        return err_wrap(e, "the collateral that was given");
+    }
     if (f->full)
         return err_set(e, ERR_LIMIT, "api.answer-too-large", "the forecast is too large"),
                err_mend(e, "ask for one node, or a nearer date");

@@ -13,6 +13,7 @@ struct forecast {
     int64_t from_s, until_s;
     VEC(Bailey__V1__ForecastChange *) changes;
     bool full;
+    struct err wrong; /* a file that was given is not what its vendor signed; code 0: none */
 };
 
 /* A change without nodes yet; NULL: the answer is full. One that stays without is left out. */

@@ -57,6 +57,14 @@ static bool judge_with(const struct evidence_input *base, const struct newer_set
     return evidence_verify(&in, o, out, e);
 }
 
+/* The file's fault, and not the platform's. */
+static bool not_signed(const char *reason)
+{
+    return strcmp(reason, "dcap.collateral-malformed") == 0 ||
+           strcmp(reason, "dcap.collateral-signature") == 0 ||
+           strcmp(reason, "dcap.collateral-validity") == 0;
+}
+
 /* The first TCB info that is for this platform decides; false: none is. */
 static bool judge(struct forecast *f, const struct node *n, const struct newer_set *s, bool *good,
                   struct facts *out, struct err *e)
@@ -78,6 +86,10 @@ static bool judge(struct forecast *f, const struct node *n, const struct newer_s
             continue;
         *e = (struct err){0};
         *good = judge_with(&in, s, i, &o, out, e);
+        if (!*good && not_signed(e->reason)) {
+            f->wrong = *e;
+            break;
+        }
         found = *good || (strcmp(e->reason, "dcap.fmspc-mismatch") != 0 &&
                           strcmp(e->reason, "dcap.pceid-mismatch") != 0 &&
                           strcmp(e->reason, "dcap.collateral-kind") != 0);
