@@ -192,7 +192,7 @@ static bool read_entry(struct yaml_reader *r, const struct yaml_node *at,
 {
     struct err e = {0};
     bool fine = key_check(f, at->key->text, errors_full(r) ? NULL : &e);
-    char *key;
+    char *key, **to;
 
     if (!fine) {
         (void)yaml_fail_err(r, at->key, &e);
@@ -203,7 +203,8 @@ static bool read_entry(struct yaml_reader *r, const struct yaml_node *at,
     key = yaml_need(r, at, arena_strndup(r->arena, at->key->text, at->key->length));
     if (*out == NULL || key == NULL)
         return false;
-    memcpy((char *)*out + f->key->offset, &key, sizeof key);
+    to = (void *)((char *)*out + f->key->offset);
+    *to = key;
     return read_item(r, at, f, f->value, (char *)*out + f->value->offset) && fine;
 }
 

@@ -49,6 +49,8 @@ static void show_source(const struct yaml_error *e, struct bytes line, struct bu
     struct bytes cut = {line.p, line.n > SHOWN_MAX ? SHOWN_MAX : line.n};
     unsigned characters = 0;
 
+    if (line.p == NULL)
+        return;
     while (cut.n < line.n && cut.n > 0 && (line.p[cut.n] & 0xc0) == 0x80)
         cut.n--; /* not inside a character */
     for (size_t i = 0; i < cut.n; i++)
