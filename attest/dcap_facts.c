@@ -1,5 +1,3 @@
-#include <stdio.h>
-
 #include "attest/dcap_case.h"
 #include "base/str.h"
 
@@ -18,23 +16,29 @@ static void svn_add(struct facts *f, const char *name, uint64_t value, const cha
     str_copy(s->source, sizeof s->source, source);
 }
 
+/* "sgx-01" to "sgx-16", as the catalog calls the components. */
+static void svns_add(struct facts *f, const char *what, const uint8_t svn[16], const char *source)
+{
+    char name[] = "xxx-00";
+
+    memcpy(name, what, 3);
+    for (unsigned i = 1; i <= 16; i++) {
+        name[4] = (char)('0' + i / 10);
+        name[5] = (char)('0' + i % 10);
+        svn_add(f, name, svn[i - 1], source);
+    }
+}
+
 static void svns_fill(const struct dcap_case *c, struct facts *f)
 {
     const struct tdx_body *td = &c->quote.tdx;
-    char name[FACT_WORD];
 
-    for (unsigned i = 0; i < 16; i++) {
-        snprintf(name, sizeof name, "sgx-%02u", i + 1);
-        svn_add(f, name, c->pck.component[i], "PCK.TCB");
-    }
+    svns_add(f, "sgx", c->pck.component, "PCK.TCB");
     svn_add(f, "pcesvn", c->pck.pcesvn, "PCK.PCESVN");
     svn_add(f, "qe", c->quote.qe.isvsvn, "QE_REPORT.ISVSVN");
     if (c->quote.tee != DCAP_TEE_TDX)
         return;
-    for (unsigned i = 0; i < 16; i++) {
-        snprintf(name, sizeof name, "tdx-%02u", i + 1);
-        svn_add(f, name, td->tee_tcb_svn[i], "REPORT.TEE_TCB_SVN");
-    }
+    svns_add(f, "tdx", td->tee_tcb_svn, "REPORT.TEE_TCB_SVN");
     svn_add(f, "module", td->tee_tcb_svn[0], "REPORT.TEE_TCB_SVN");
     /* the module's major version and its SVN are all of its version that a report holds */
     f->firmware = (struct fact_version){.n = 2, .part = {td->tee_tcb_svn[1], td->tee_tcb_svn[0]}};

@@ -30,15 +30,16 @@ static bool skip_line(struct bytes *in, const char *line)
     return true;
 }
 
+/* The values of the characters from '+' on; -1: not of base64. */
+static const int8_t sextets[] = {62, -1, -1, -1, 63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, -1,
+                                 -1, -1, -1, -1, -1, -1, 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,
+                                 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25,
+                                 -1, -1, -1, -1, -1, -1, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35,
+                                 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51};
+
 static int sextet(uint8_t c)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
+    return c >= '+' && c <= 'z' ? sextets[c - '+'] : -1;
 }
 
 /* Base64 up to the next '-', with the padding and the zero bits that RFC 4648 asks for. */
@@ -50,7 +51,7 @@ static bool base64_read(struct bytes *in, uint8_t *out, size_t *n)
     for (*n = 0; in->n > 0 && in->p[0] != '-'; *in = (struct bytes){in->p + 1, in->n - 1}) {
         int v = sextet(in->p[0]);
 
-        if (is_space(in->p[0]))
+        if (v < 0 && is_space(in->p[0]))
             continue;
         if (in->p[0] == '=' && held >= 2 && pads < 2 && held + pads < 4) {
             pads++;
