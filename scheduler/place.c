@@ -81,7 +81,7 @@ bool place(struct fleet *f, const struct demand *d, int64_t now_ms, struct decis
 {
     struct placing done = {0};
     struct run r;
-    bool ok;
+    bool ok, none;
 
     for (size_t i = 0; i < count; i++)
         if (v[i].keep != 0 && u64_map_get(&f->keep_by_id, v[i].keep) != KEEP_NONE)
@@ -90,10 +90,17 @@ bool place(struct fleet *f, const struct demand *d, int64_t now_ms, struct decis
         return false;
     ok = run_all(&r, v, count, &done, e);
     if (ok && done.pending > 0)
-        ok = tally(f, d, now_ms, done.tally, e);
+        ok = tally(f, d, now_ms, done.tally, e); /* with the gang's part in place: what it lacks */
     run_fini(&r);
+    none = ok && d->gang && done.pending > 0;
     if (ok || done.placed > 0)
-        take_back(f, d, v, count, !ok);
+        take_back(f, d, v, count, !ok || none);
+    for (size_t i = 0; none && i < count; i++)
+        v[i].node = NODE_NONE;
+    if (none) {
+        done.pending += done.placed;
+        done.placed = 0;
+    }
     if (ok)
         *out = done;
     return ok;

@@ -54,6 +54,7 @@ struct demand {
     const struct relation *relations;
     size_t relations_n; /* at most PLACE_RELATIONS */
     bool exclusive;     /* only nodes without keeps, and none may follow */
+    bool gang;          /* all that one call of place() asks for, or none of it */
     enum scoring scoring;
     bool may_use_reserve; /* see fleet_reserve() */
 };

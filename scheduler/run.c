@@ -34,7 +34,7 @@ static bool set_may(const struct run *r, size_t axis, uint32_t set, uint64_t *lo
 
 /* Whether one keep more in this group leaves all its values within their bounds. *load: how used.
  */
-static bool group_may(const struct run *r, const struct group *g, uint64_t *load)
+bool run_group_may(const struct run *r, const struct group *g, uint64_t *load)
 {
     *load = 0;
     for (size_t i = 0; i < r->d->spread_n; i++) {
@@ -68,7 +68,7 @@ static bool group_may(const struct run *r, const struct group *g, uint64_t *load
 }
 
 /* What only the node itself shows: its share of the workload, and its neighbours. */
-static bool node_may(const struct run *r, uint32_t node)
+bool run_node_may(const struct run *r, uint32_t node)
 {
     const struct node *n = fleet_node(r->f, node);
     uint32_t have = n->run == r->f->run ? n->run_keeps : 0, near;
@@ -84,7 +84,7 @@ static bool node_may(const struct run *r, uint32_t node)
     return (near & NEAR_BARRED) == 0 && (near & r->near_wanted) == r->near_wanted;
 }
 
-static bool class_open(const struct run *r, uint32_t class)
+bool run_class_open(const struct run *r, uint32_t class)
 {
     const struct class *c = &r->f->classes.v[class];
 
@@ -99,7 +99,7 @@ static uint32_t group_find_near(const struct run *r, uint32_t group)
         const struct node *n = fleet_node(r->f, node);
 
         if (n->cell == CELL_NONE || shape_group(r->shape, n->cell) != group ||
-            !class_open(r, n->class) || !node_may(r, node))
+            !run_class_open(r, n->class) || !run_node_may(r, node))
             continue;
         if (room_fits(cell_room(&r->f->cells, n->cell, n->slot), &r->want[n->epc]))
             return node;
@@ -116,7 +116,7 @@ static bool wide_take(void *context, uint32_t slot)
 {
     const struct wide *w = context;
 
-    return node_may(w->r, w->cell->node[slot]);
+    return run_node_may(w->r, w->cell->node[slot]);
 }
 
 /* The emptiest node: the cells by their best, those before `after` in that order were tried. */
@@ -137,7 +137,7 @@ static uint32_t group_find_wide(const struct run *r, uint32_t group)
 
             if (later && (best == UINT32_MAX || cpu > best_cpu) &&
                 room_fits(&cells->best.v[cell], &r->want[cells->v.v[cell].epc]) &&
-                class_open(r, cells->v.v[cell].class)) {
+                run_class_open(r, cells->v.v[cell].class)) {
                 best = i;
                 best_cpu = cpu;
             }
@@ -166,10 +166,10 @@ static uint32_t group_find_first(struct run *r, uint32_t group, struct cursor *c
         uint32_t cell = r->shape->cells.v[g->first + c->cell];
         const struct cell *x = &r->f->cells.v.v[cell];
 
-        if (!class_open(r, x->class))
+        if (!run_class_open(r, x->class))
             continue;
         while ((c->slot = cell_find(&r->f->cells, cell, c->slot, &r->want[x->epc])) != SLOT_NONE) {
-            if (node_may(r, x->node[c->slot]))
+            if (run_node_may(r, x->node[c->slot]))
                 return x->node[c->slot];
             c->slot++;
         }
@@ -209,7 +209,7 @@ uint32_t run_decide(struct run *r, uint32_t *group)
                 break; /* less preferred ones follow */
             if (c->epoch == r->epoch && c->cell >= g->n)
                 continue; /* exhausted */
-            if (group_may(r, g, &load) && load < best) {
+            if (run_group_may(r, g, &load) && load < best) {
                 best = load;
                 *group = i;
             }

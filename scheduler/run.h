@@ -47,4 +47,10 @@ uint32_t run_decide(struct run *r, uint32_t *group);
 NODISCARD bool run_take(struct run *r, uint32_t group, uint32_t node, uint64_t keep, struct err *e);
 void run_untry(struct fleet *f, const struct demand *d, uint32_t node);
 
+/* Parts of a decision: whether the group, the class, the node may take one keep more, room aside.
+ * *load: how much of the workload the group's values have. */
+bool run_group_may(const struct run *r, const struct group *g, uint64_t *load);
+bool run_class_open(const struct run *r, uint32_t class);
+bool run_node_may(const struct run *r, uint32_t node);
+
 #endif

@@ -8,6 +8,8 @@ add_test(NAME bench/scheduler COMMAND bench_scheduler --quick --json)
 set_tests_properties(bench/scheduler PROPERTIES LABELS bench TIMEOUT 120)
 bailey_unit(test_sched_cell LINK scheduler)
 bailey_unit(test_sched_evacuate LINK scheduler)
+bailey_unit(test_sched_preempt LINK scheduler)
+bailey_unit(test_sched_rollout LINK scheduler)
 
 # Placing against an oracle. Nightly: --cases 10000000.
 add_executable(prop_sched_place ${PROJECT_SOURCE_DIR}/tests/prop/sched_place.c
