@@ -64,14 +64,15 @@ static void send_stop(struct state *st, struct node *n, const char *uid, uint64_
     session_send(n->session, &m);
 }
 
-/* A keep starts only where evidence admits it at this moment, whatever was decided before. */
+/* A keep starts only where evidence admits it at this moment, whatever was decided before. A floor
+ * that holds since then does not take back a place that was given. */
 static bool may_start(const struct state *st, const struct keep *k)
 {
     const struct workload *w = k->workload;
 
     return k->msg->spec->workload_generation == w->msg->metadata->generation &&
            node_trusted(st, k->node, w->max_evidence_age_ms) &&
-           rules_judge(&w->trust.rules, &k->node->facts).verdict == VERDICT_ADMITTED;
+           verdict_tolerates(rules_judge(&w->trust.rules, &k->node->facts).verdict);
 }
 
 static void command_send(struct state *st, struct keep *k)
