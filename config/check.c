@@ -67,7 +67,7 @@ static bool reference_check(const char *s, struct err *e)
 
 static bool hex_check(const char *s, struct err *e)
 {
-    uint8_t out[128];
+    uint8_t out[FACT_ID]; /* platform identities are the longest */
     size_t n;
 
     return hex_parse(s, out, sizeof out, &n, e);

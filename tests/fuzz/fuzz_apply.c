@@ -5,6 +5,7 @@
 
 #include "bailey/v1/operator.pb-c.h"
 #include "config/check.h"
+#include "config/convert_policy.h"
 #include "config/convert_rules.h"
 #include "config/print.h"
 #include "config/yaml.h"
@@ -15,12 +16,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void use_object(Bailey__V1__Object *o, struct arena *a)
 {
     struct trust_rules rules;
+    struct selector_advisory advisory;
+    struct exception exception;
+    struct policy policy;
 
     object_strip(o);
     if (!object_check(o, true, NULL))
         return;
     if (o->kind_case == BAILEY__V1__OBJECT__KIND_WORKLOAD) /* what passed its check converts */
         BUG_ON(!trust_from_message(o->workload->spec->trust, a, &rules, NULL));
+    if (o->kind_case == BAILEY__V1__OBJECT__KIND_TRUST_POLICY)
+        BUG_ON(!policy_from_message(o->trust_policy, a, &policy, NULL));
+    if (o->kind_case == BAILEY__V1__OBJECT__KIND_EXCEPTION)
+        BUG_ON(!exception_from_message(o->exception, a, &exception, NULL));
+    if (o->kind_case == BAILEY__V1__OBJECT__KIND_ADVISORY)
+        BUG_ON(!advisory_from_message(o->advisory, a, &advisory, NULL));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -15,6 +15,8 @@
 #include "base/str.h"
 #include "config/catalog.h"
 #include "config/check.h"
+#include "config/convert_policy.h"
+#include "config/convert_rules.h"
 #include "config/print.h"
 #include "config/yaml.h"
 #include "proto/unpack.h"
@@ -334,6 +336,28 @@ static Bailey__V1__Object *with_defaults(const Bailey__V1__Object *o)
     return again[0];
 }
 
+/* What passed its check converts to the scheduler's structs. */
+static bool converts(const Bailey__V1__Object *o)
+{
+    struct selector_advisory advisory;
+    struct exception exception;
+    struct trust_rules rules;
+    struct policy policy;
+
+    switch ((int)o->kind_case) {
+    case BAILEY__V1__OBJECT__KIND_WORKLOAD:
+        return trust_from_message(o->workload->spec->trust, &arena, &rules, NULL);
+    case BAILEY__V1__OBJECT__KIND_TRUST_POLICY:
+        return policy_from_message(o->trust_policy, &arena, &policy, NULL);
+    case BAILEY__V1__OBJECT__KIND_EXCEPTION:
+        return exception_from_message(o->exception, &arena, &exception, NULL);
+    case BAILEY__V1__OBJECT__KIND_ADVISORY:
+        return advisory_from_message(o->advisory, &arena, &advisory, NULL);
+    default:
+        return true;
+    }
+}
+
 static uint64_t round_trips(void)
 {
     const struct schema_message *kinds = schema_of(&bailey__v1__object__descriptor);
@@ -357,6 +381,8 @@ static uint64_t round_trips(void)
             same_again(o, &yaml, "yaml");
             print_json(&o->base, &json, chance(50));
             same_again(o, &json, "json");
+            if (!converts(o))
+                wrong("what passed its check does not convert", buf_str(&yaml), NULL);
             done++;
             of_kind[kind - kinds->fields]++;
         }
