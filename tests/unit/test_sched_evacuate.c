@@ -10,7 +10,7 @@
 
 #include "base/map.h"
 #include "base/rand.h"
-#include "scheduler/evacuate.h"
+#include "scheduler/whatif.h"
 
 #define NODES 20
 #define WORKLOADS 6
@@ -349,10 +349,97 @@ static void test_reason_and_digest(void **state)
     fleet_free(f);
 }
 
+static bool lookup_again(void *context, uint64_t workload, struct evacuate_workload *out)
+{
+    struct world *w = context;
+
+    w->asked[workload - 1] = 0;
+    return lookup(context, workload, out);
+}
+
+/* Nodes as the answer names them, really added: then only the hopeless ones are stuck. */
+static void test_what_if(void **state)
+{
+    size_t helped = 0, hopeless = 0;
+
+    (void)state;
+    for (uint64_t round = 0; round < 150; round++) {
+        struct world w;
+        AUTO_ARENA struct arena a;
+        struct evacuate_set set;
+        struct rule rule;
+        struct rule_list list;
+        struct label label;
+        struct whatif x;
+        struct evacuate_plan p;
+        struct evacuate_options o = {.lookup = lookup_again, .context = &w, .now_ms = NOW};
+        uint64_t before;
+
+        make_world(&w, round);
+        set_random(&w, &set, &rule, &list, &label);
+        arena_init(&a, 1 << 22);
+        before = picture(w.f);
+        assert_true(whatif(w.f, &set, &o, &a, &x, NULL));
+        assert_true(picture(w.f) == before);
+        assert_int_equal(x.helped + x.hopeless, x.plan.stuck_n);
+        for (size_t i = 0; i < x.extra_n; i++) {
+            uint32_t like = fleet_node_find(w.f, x.extra[i].like);
+            struct node_view v = fleet_node_view(w.f, like);
+            struct facts facts;
+
+            assert_false(in_set(&x.plan, like));
+            assert_true(fleet_node_facts(w.f, like, &facts));
+            assert_true(x.extra[i].nodes > 0 && x.extra[i].received >= x.extra[i].nodes);
+            for (uint32_t n = 0; n < x.extra[i].nodes; n++) {
+                char name[32];
+
+                (void)snprintf(name, sizeof name, "new-%zu-%u", i, n);
+                assert_true(fleet_node_put(w.f,
+                                           &(struct node_spec){.name = name,
+                                                               .facts = &facts,
+                                                               .capacity = v.capacity,
+                                                               .labels = v.labels,
+                                                               .labels_n = v.labels_n,
+                                                               .connected = true,
+                                                               .eligible = true},
+                                           NULL, NULL));
+            }
+        }
+        assert_true(evacuate(w.f, &set, &o, &a, &p, NULL));
+        if (x.extra_n > 0)
+            assert_true(p.stuck_n < x.plan.stuck_n);
+        helped += x.helped;
+        hopeless += x.hopeless;
+        fleet_free(w.f);
+    }
+    print_message("%zu helped, %zu hopeless\n", helped, hopeless);
+    assert_true(helped > 50);
+}
+
+static void test_reserve_check(void **state)
+{
+    struct world w;
+    AUTO_ARENA struct arena a;
+    struct evacuate_options o = {.lookup = lookup_again, .context = &w, .now_ms = NOW};
+    struct reserve_report r;
+    uint64_t before;
+
+    (void)state;
+    make_world(&w, 11);
+    arena_init(&a, 1 << 20);
+    before = picture(w.f);
+    assert_true(reserve_check(w.f, &o, &a, &r, NULL));
+    assert_true(picture(w.f) == before);
+    assert_int_equal(r.generations, 3);
+    assert_true((r.stuck > 0) == (r.generation[0] != '\0'));
+    fleet_free(w.f);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random),
-                                       cmocka_unit_test(test_reason_and_digest)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random), cmocka_unit_test(test_reason_and_digest),
+        cmocka_unit_test(test_what_if), cmocka_unit_test(test_reserve_check)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
