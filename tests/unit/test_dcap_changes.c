@@ -389,12 +389,55 @@ static void padding_is_for_the_lenient(void **state)
     }
 }
 
+/* R and S of the quote's signature and of the quoting enclave's: 0, the order of the group, all
+ * ones. */
+static void signature_numbers_have_a_range(void **state)
+{
+    static const uint8_t values[][32] = {
+        {0},
+        {0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
+         0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51},
+        {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+    };
+
+    (void)state;
+    if (!bases_here())
+        skip();
+    for (unsigned s = 0; s < SHAPES; s++) {
+        AUTO_ARENA struct arena a = {0};
+        struct evidence_input in;
+        struct dcap_quote q;
+
+        arena_init(&a, ARENA_MAX);
+        quotes_input(&a, &base[s], &in);
+        quotes_own(&a, &in.evidence);
+        assert_true(dcap_quote_parse(in.evidence, false, &q, NULL));
+        for (unsigned k = 0; k < 4 * COUNT(values); k++) {
+            const uint8_t *number =
+                (k % 2 == 0 ? q.signature.p : q.qe_signature.p) + k / 2 % 2 * 32;
+            uint8_t *at = (uint8_t *)(uintptr_t)number, old[32];
+
+            memcpy(old, at, 32);
+            memcpy(at, values[k / 4], 32);
+            assert_refused(&in, (enum shape)s, "dcap.signature-range", "R or S", k);
+            memcpy(at, old, 32);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_field_of_quotes),    cmocka_unit_test(every_byte_of_certificates),
-        cmocka_unit_test(every_byte_of_collateral), cmocka_unit_test(every_byte_of_lists),
-        cmocka_unit_test(every_prefix_is_refused),  cmocka_unit_test(padding_is_for_the_lenient),
+        cmocka_unit_test(every_field_of_quotes),
+        cmocka_unit_test(every_byte_of_certificates),
+        cmocka_unit_test(every_byte_of_collateral),
+        cmocka_unit_test(every_byte_of_lists),
+        cmocka_unit_test(every_prefix_is_refused),
+        cmocka_unit_test(padding_is_for_the_lenient),
+        cmocka_unit_test(signature_numbers_have_a_range),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
