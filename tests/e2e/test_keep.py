@@ -4,9 +4,10 @@ import base64
 import os
 import signal
 import subprocess
+import time
 import unittest
 
-from cluster import BIN, GENOA, LOOP, ClusterTest, alive, workload
+from cluster import BIN, GENOA, LOOP, PATIENCE, ClusterTest, alive, workload
 
 NEVER = "  restart: {policy: never}\n"
 SOON = "  restart: {policy: always, backoff: 100ms, maxBackoff: 100ms}\n"
@@ -230,7 +231,10 @@ class Keep(ClusterTest):
             self.assertEqual(over["status"]["exitReason"], "loader-lost")
             self.assertFalse(alive(inner))
         self.gone("orphan")
+        end = time.monotonic() + PATIENCE  # a loader that is being made ready is not in its cgroups yet
         done = self.doctor("--leftovers", "--data", c.path("node-g1"))
+        while done.returncode != 0 and time.monotonic() < end:
+            done = self.doctor("--leftovers", "--data", c.path("node-g1"))
         self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_stopping_does_not_wait_for_watchers(self):
