@@ -10,7 +10,6 @@
 #include "attest/sim/sim_dcap_cpu.h"
 #include "attest/sim/sim_dcap_json.h"
 #include "base/log.h"
-#include "controller/collateral.h"
 #include "controller/forecast.h"
 #include "controller/reconcile.h"
 #include "controller/txn.h"
@@ -38,8 +37,6 @@ static void start(void)
     if (!store_open_sqlite(&loop, path, &s, &e) || !state_init(&st, &loop, s, &virtual_clock, &e))
         fail_msg("%s", e.msg);
     st.options = (struct options){true, 10000, 300000, 600000};
-    st.collateral = collateral_new();
-    assert_non_null(st.collateral);
     if (!state_load(&st, &e) || !reconcile_init(&st, &e))
         fail_msg("%s", e.msg);
 }
@@ -53,8 +50,6 @@ static void stop(void)
     txn_fini(&st);
     store_close(st.store);
     uv_run(&loop, UV_RUN_DEFAULT);
-    collateral_free(st.collateral);
-    st.collateral = NULL;
     state_fini(&st);
 }
 
