@@ -65,6 +65,31 @@ static bool labels(const struct inventory_options *o, struct arena *a, Bailey__V
     return true;
 }
 
+/* The source that works, and why others do not. */
+static bool sources(const struct inventory_options *o, struct arena *a, Bailey__V1__Declared *d)
+{
+    const char *source = "none";
+
+    d->evidence_sources = arena_array(a, o->sources_n + 1, sizeof *d->evidence_sources);
+    for (unsigned i = 0; d->evidence_sources != NULL && i < o->sources_n; i++) {
+        const struct source_finding *f = &o->sources[i];
+        Bailey__V1__Declared__EvidenceSourcesEntry *s = arena_alloc(a, sizeof *s);
+
+        if (s == NULL)
+            return false;
+        bailey__v1__declared__evidence_sources_entry__init(s);
+        s->key = arena_strdup(a, f->kind->word);
+        s->value = arena_strdup(a, f->works ? "works" : f->why.msg);
+        if (s->key == NULL || s->value == NULL)
+            return false;
+        d->evidence_sources[d->n_evidence_sources++] = s;
+        if (f->works)
+            source = f->name;
+    }
+    d->evidence_source = arena_strdup(a, source);
+    return d->evidence_source != NULL && d->evidence_sources != NULL;
+}
+
 static void runtimes(struct arena *a, Bailey__V1__Declared *d)
 {
     struct err e = {0};
@@ -93,7 +118,8 @@ bool inventory(const struct inventory_options *o, struct arena *a, Bailey__V1__D
     d->kernel = arena_strdup(a, u.release);
     d->cpu_model = cpu_model(a);
     d->agent_version = arena_strdup(a, VERSION);
-    d->evidence_source = arena_strdup(a, o->source == NULL ? "none" : o->source);
+    if (!sources(o, a, d))
+        return err_set(e, ERR_NOMEM, "memory", "no memory for the inventory");
     d->capacity = capacity(o, a);
     if (!labels(o, a, d, e))
         return false;

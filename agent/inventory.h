@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "agent/source.h"
 #include "bailey/v1/node.pb-c.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -12,7 +13,8 @@ struct inventory_options { /* 0 or NULL: as detected */
     uint64_t cpu_milli, memory_bytes, tee_slots;
     char **labels; /* "key=value" */
     size_t labels_n;
-    const char *source; /* of evidence */
+    struct source_finding sources[SOURCE_KINDS]; /* of evidence, as they were tried */
+    unsigned sources_n;
 };
 
 /* *out lives in `a`. Tries each runtime once, so call it before threads start. */

@@ -38,6 +38,10 @@ static const char usage[] =
     "  --token TOKEN           from `bailey token create`; seen in process lists, so better:\n"
     "  --token-file FILE       the token is the file's first line\n"
     "\n"
+    "  --source SOURCE         of evidence: auto (default), tsm, sev-guest, nitro, dcap, probe, "
+    "sim\n"
+    "  --tsm-path DIR          where configfs-tsm stands (/sys/kernel/config/tsm/report)\n"
+    "  --privlevel N           SEV-SNP: the VMPL to ask for (default: the lowest that may)\n"
     "  --simulate PLATFORM     give simulated evidence: \"vendor=amd,generation=milan,...\"\n"
     "  --label KEY=VALUE       may be given again\n"
     "  --cpu AMOUNT            what keeps may use: 4, 500m (default: all processors)\n"
@@ -47,7 +51,8 @@ static const char usage[] =
     "  --help\n";
 
 struct options {
-    const char *data, *controller, *name, *enrol, *token, *token_file, *simulate;
+    const char *data, *controller, *name, *enrol, *token, *token_file;
+    struct source_options source;
     struct inventory_options inventory;
     char *labels[64];
     enum log_level level;
@@ -67,6 +72,7 @@ struct program {
     struct artifacts artifacts;
     struct keeps keeps;
     struct logs logs;
+    struct source source;
     struct session session;
     uv_signal_t term, interrupt;
     char token[160];
@@ -79,7 +85,10 @@ enum {
     OPT_ENROL,
     OPT_TOKEN,
     OPT_TOKEN_FILE,
+    OPT_SOURCE,
+    OPT_TSM_PATH,
     OPT_SIMULATE,
+    OPT_PRIVLEVEL,
     OPT_LABEL,
     OPT_CPU,
     OPT_MEMORY,
@@ -95,7 +104,10 @@ static const struct option long_options[] = {
     {"enrol", required_argument, NULL, OPT_ENROL},
     {"token", required_argument, NULL, OPT_TOKEN},
     {"token-file", required_argument, NULL, OPT_TOKEN_FILE},
+    {"source", required_argument, NULL, OPT_SOURCE},
+    {"tsm-path", required_argument, NULL, OPT_TSM_PATH},
     {"simulate", required_argument, NULL, OPT_SIMULATE},
+    {"privlevel", required_argument, NULL, OPT_PRIVLEVEL},
     {"label", required_argument, NULL, OPT_LABEL},
     {"cpu", required_argument, NULL, OPT_CPU},
     {"memory", required_argument, NULL, OPT_MEMORY},
@@ -106,8 +118,10 @@ static const struct option long_options[] = {
 
 static bool option_take(struct options *o, int c, char *value, struct err *e)
 {
-    const char **texts[] = {&o->data,  &o->controller, &o->name,    &o->enrol,
-                            &o->token, &o->token_file, &o->simulate};
+    const char **texts[] = {&o->data,        &o->controller,      &o->name,
+                            &o->enrol,       &o->token,           &o->token_file,
+                            &o->source.want, &o->source.tsm_path, &o->source.simulate};
+    uint64_t number;
 
     if (c >= OPT_DATA && c <= OPT_SIMULATE) {
         *texts[c - OPT_DATA] = value;
@@ -126,6 +140,12 @@ static bool option_take(struct options *o, int c, char *value, struct err *e)
     if (c == OPT_SLOTS)
         return u64_parse(value, &o->inventory.tee_slots) ||
                err_set(e, ERR_INPUT, "agent.option", "--tee-slots %s: want a number", value);
+    if (c == OPT_PRIVLEVEL) {
+        if (!u64_parse(value, &number) || number > 3)
+            return err_set(e, ERR_INPUT, "agent.option", "--privlevel %s: want 0 to 3", value);
+        o->source.privlevel = (int)number;
+        return true;
+    }
     return (c == OPT_LEVEL && log_level_parse(value, &o->level)) ||
            err_set(e, ERR_INPUT, "agent.option", "see --help");
 }
@@ -135,6 +155,7 @@ static bool options_parse(struct options *o, int argc, char **argv, struct err *
     int c;
 
     o->level = LOG_INFO;
+    o->source.privlevel = -1;
     o->inventory.labels = o->labels;
     while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (c == OPT_HELP) {
@@ -229,15 +250,37 @@ static void on_signal(uv_signal_t *s, int number)
     rpc_loop_close(&p->rpc, on_rpc_closed, p);
 }
 
+/* Which source gives evidence, and why others do not: in the log and in the inventory. */
+static bool source_find(struct program *p, struct err *e)
+{
+    unsigned n;
+
+    p->o.source.node = p->o.name;
+    if (!source_choose(&p->o.source, &p->source, p->o.inventory.sources, &n, e))
+        return false;
+    p->o.inventory.sources_n = n;
+    for (unsigned i = 0; i < n; i++) {
+        const struct source_finding *f = &p->o.inventory.sources[i];
+
+        if (f->works)
+            log_info("evidence comes from", LOG_STR("source", f->name));
+        else
+            log_info("no evidence from", LOG_STR("source", f->kind->word), LOG_ERR(&f->why),
+                     LOG_STR("mend", f->why.mend));
+    }
+    if (p->source.kind == NULL)
+        log_warn("this host has no source of evidence: no rule about evidence will accept it");
+    return true;
+}
+
 static bool begin(struct program *p, struct err *e)
 {
-    const struct source *source = NULL;
+    const struct source *source;
     Bailey__V1__Declared *declared;
 
-    if (!data_open(p, e) ||
-        (p->o.simulate != NULL && !source_sim(p->o.simulate, p->o.name, &source, e)))
+    if (!data_open(p, e) || !source_find(p, e))
         return false;
-    p->o.inventory.source = source == NULL ? NULL : source->name;
+    source = p->source.kind == NULL ? NULL : &p->source;
     if (!inventory(&p->o.inventory, &p->arena, &declared, e) ||
         !identity_open(&p->identity, p->data_fd, p->o.name, e) ||
         !epochs_load(&p->epochs, p->data_fd, e) || !rpc_loop_init(&p->rpc, &p->uv, e) ||

@@ -12,6 +12,7 @@
 #define BACKOFF_MS 500
 #define BACKOFF_MAX_MS 3000 /* on top of the channel's own */
 #define RENEWAL_MS 30000    /* how often the certificate's age is looked at */
+#define EVIDENCE_MS 30000   /* for an answer to a challenge that does not say */
 #define SILENCE 3           /* leases without an acknowledgement before the stream is given up */
 
 static void open_stream(struct session *s);
@@ -133,33 +134,82 @@ static void on_ack(struct session *s, const Bailey__V1__HeartbeatAck *a)
         keeps_renew(s->keeps);
 }
 
-static void on_challenge(struct session *s, const Bailey__V1__Challenge *c)
+static bool bytes_copy(struct arena *a, struct bytes from, ProtobufCBinaryData *to)
 {
+    to->data = arena_alloc(a, from.n + 1);
+    if (to->data == NULL)
+        return false;
+    if (from.n > 0)
+        memcpy(to->data, from.p, from.n);
+    to->len = from.n;
+    return true;
+}
+
+static bool evidence_fill(const struct source_evidence *from, struct arena *a,
+                          Bailey__V1__Evidence *to)
+{
+    to->files = arena_array(a, from->files_n + 1, sizeof *to->files);
+    if (to->files == NULL || !bytes_copy(a, buf_bytes(&from->evidence), &to->evidence))
+        return false;
+    for (unsigned i = 0; i < from->files_n; i++) {
+        Bailey__V1__EvidenceFile *f = arena_alloc(a, sizeof *f);
+
+        if (f == NULL)
+            return false;
+        bailey__v1__evidence_file__init(f);
+        f->name = arena_strdup(a, from->files[i].name);
+        if (f->name == NULL || !bytes_copy(a, buf_bytes(&from->files[i].bytes), &f->data))
+            return false;
+        to->files[to->n_files++] = f;
+    }
+    return true;
+}
+
+/* The answer to the newest challenge; source_job drops those of older ones. */
+static void on_evidence(void *user, const struct source_evidence *found, const struct err *e)
+{
+    struct session *s = user;
     Bailey__V1__AgentMessage m = BAILEY__V1__AGENT_MESSAGE__INIT;
     Bailey__V1__Evidence evidence = BAILEY__V1__EVIDENCE__INIT;
+    AUTO_ARENA struct arena a;
+
+    arena_init(&a, 4u << 20);
+    if (found == NULL) {
+        log_error("no evidence", LOG_STR("source", s->source->name), LOG_ERR(e),
+                  LOG_STR("mend", e->mend));
+        return;
+    }
+    if (!evidence_fill(found, &a, &evidence)) {
+        log_error("no evidence: it is too large", LOG_STR("source", s->source->name));
+        return;
+    }
+    evidence.nonce.data = s->nonce;
+    evidence.nonce.len = sizeof s->nonce;
+    evidence.source = (char *)(uintptr_t)s->source->name;
+    m.message_case = BAILEY__V1__AGENT_MESSAGE__MESSAGE_EVIDENCE;
+    m.evidence = &evidence;
+    (void)say(s, &m);
+}
+
+static void on_challenge(struct session *s, const Bailey__V1__Challenge *c)
+{
     const struct binding b = {.nonce = {c->nonce.data, c->nonce.len},
                               .node = bytes_str(s->node),
                               .boot_id = bytes_str(s->boot_id),
                               .spki = buf_bytes(&s->identity->spki)};
     uint8_t report_data[REPORT_DATA_SIZE];
-    AUTO_ARENA struct arena a;
     struct err e = {0};
 
-    arena_init(&a, 2u << 20);
     if (s->source == NULL) {
         log_warn("challenged, but this host has no source of evidence");
         return;
     }
-    if (!binding_report_data(&b, report_data, &e) ||
-        !s->source->evidence(s->source, report_data, &a, &evidence, &e)) {
-        log_error("no evidence", LOG_ERR(&e));
+    if (!binding_report_data(&b, report_data, &e)) {
+        log_error("challenge not understood", LOG_ERR(&e));
         return;
     }
-    evidence.nonce = c->nonce;
-    evidence.source = (char *)(uintptr_t)s->source->name;
-    m.message_case = BAILEY__V1__AGENT_MESSAGE__MESSAGE_EVIDENCE;
-    m.evidence = &evidence;
-    (void)say(s, &m);
+    memcpy(s->nonce, c->nonce.data, sizeof s->nonce);
+    source_job_ask(&s->job, report_data, c->ttl_ms == 0 ? EVIDENCE_MS : c->ttl_ms);
 }
 
 static void on_certificate(struct session *s, const Bailey__V1__Certificate *c)
@@ -253,6 +303,8 @@ static void on_closed(struct rpc_call *c, bool cancelled, void *user)
     s->welcomed = false;
     (void)uv_timer_stop(&s->beat);
     logs_drop(s->logs);
+    if (s->source != NULL && !s->ending)
+        source_job_drop(&s->job);
     if (s->ending)
         return;
     if (!rpc_call_status(c, &e))
@@ -302,6 +354,8 @@ bool session_begin(struct session *s, struct err *e)
     s->keeps->user = s;
     s->logs->send = send_log;
     s->logs->user = s;
+    if (s->source != NULL)
+        source_job_init(&s->job, s->uv, s->source, on_evidence, s);
     (void)uv_timer_init(s->uv, &s->beat), s->beat.data = s;
     (void)uv_timer_init(s->uv, &s->retry), s->retry.data = s;
     (void)uv_timer_init(s->uv, &s->renewal), s->renewal.data = s;
@@ -316,6 +370,8 @@ void session_close(struct session *s)
     uv_close((uv_handle_t *)&s->beat, NULL);
     uv_close((uv_handle_t *)&s->retry, NULL);
     uv_close((uv_handle_t *)&s->renewal, NULL);
+    if (s->source != NULL)
+        source_job_close(&s->job);
     logs_drop(s->logs);
     if (s->call != NULL)
         rpc_cancel(s->call);

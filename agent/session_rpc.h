@@ -9,7 +9,8 @@
 #include "agent/keeps.h"
 #include "agent/lease.h"
 #include "agent/logs.h"
-#include "agent/source.h"
+#include "agent/source_job.h"
+#include "attest/binding.h"
 #include "base/rand.h"
 #include "rpc/client.h"
 
@@ -27,7 +28,9 @@ struct session {
     struct logs *logs;
     /* its own */
     char boot_id[UUID_TEXT];
-    struct rpc_call *call; /* NULL: not open */
+    struct source_job job;
+    uint8_t nonce[BINDING_NONCE_SIZE]; /* of the newest challenge */
+    struct rpc_call *call;             /* NULL: not open */
     bool welcomed, ending;
     int64_t lease_ms, backoff_ms;
     uv_timer_t beat, retry, renewal;

@@ -1,45 +1,9 @@
-#include "agent/source.h"
-
+#include <stdlib.h>
 #include <string.h>
 
+#include "agent/source.h"
 #include "attest/sim/sim.h"
 #include "base/clock.h"
-
-static bool copy(struct arena *a, struct bytes from, ProtobufCBinaryData *to, struct err *e)
-{
-    to->data = arena_alloc(a, from.n + 1);
-    if (to->data == NULL)
-        return err_set(e, ERR_NOMEM, "memory", "no memory for evidence");
-    memcpy(to->data, from.p, from.n);
-    to->len = from.n;
-    return true;
-}
-
-static bool evidence(const struct source *s, const uint8_t report_data[64], struct arena *a,
-                     Bailey__V1__Evidence *out, struct err *e)
-{
-    const struct sim_platform *p = s->state;
-    AUTO_SIM_EVIDENCE struct sim_evidence made = {0};
-
-    if (!sim_evidence(p, report_data, clock_system.wall_ms(&clock_system) / 1000, &made, e) ||
-        !copy(a, buf_bytes(&made.evidence), &out->evidence, e))
-        return false;
-    out->files = arena_array(a, made.files_n, sizeof *out->files);
-    if (out->files == NULL)
-        return err_set(e, ERR_NOMEM, "memory", "no memory for evidence");
-    for (unsigned i = 0; i < made.files_n; i++) {
-        Bailey__V1__EvidenceFile *f = arena_alloc(a, sizeof *f);
-
-        if (f == NULL)
-            return err_set(e, ERR_NOMEM, "memory", "no memory for evidence");
-        bailey__v1__evidence_file__init(f);
-        f->name = arena_strdup(a, made.files[i].name);
-        if (f->name == NULL || !copy(a, buf_bytes(&made.files[i].bytes), &f->data, e))
-            return err_set(e, ERR_NOMEM, "memory", "no memory for evidence");
-        out->files[out->n_files++] = f;
-    }
-    return true;
-}
 
 static bool names_chip(const char *text)
 {
@@ -61,15 +25,44 @@ static uint64_t chip_of(const char *node)
     return h;
 }
 
-bool source_sim(const char *text, const char *node, const struct source **out, struct err *e)
+/* Without a `chip` in the text the chip is the node's own, made from its name: two simulated nodes
+ * are two chips. */
+static bool probe(struct source *s, struct err *e)
 {
-    static struct sim_platform platform;
-    static const struct source source = {"simulator", evidence, &platform};
+    static struct sim_platform platform; /* a program has one */
 
-    if (!sim_platform_parse(text, &platform, e))
+    if (s->o.simulate == NULL)
+        return err_set(e, ERR_MISSING, "source.not-asked", "nobody said what to simulate"),
+               err_mend(e, "--simulate PLATFORM, for demonstrations and tests");
+    if (!sim_platform_parse(s->o.simulate, &platform, e))
         return err_wrap(e, "--simulate");
-    if (!names_chip(text))
-        platform.chip = chip_of(node);
-    *out = &source;
+    if (!names_chip(s->o.simulate))
+        platform.chip = chip_of(s->o.node == NULL ? "" : s->o.node);
+    s->state = &platform;
     return true;
 }
+
+static bool collect(const struct source *s, const uint8_t report_data[SOURCE_REPORT_DATA],
+                    struct source_evidence *out, struct err *e)
+{
+    AUTO_SIM_EVIDENCE struct sim_evidence made = {0};
+    AUTO_SOURCE_EVIDENCE struct source_evidence copy = {0};
+
+    if (!sim_evidence(s->state, report_data, clock_system.wall_ms(&clock_system) / 1000, &made, e))
+        return false;
+    buf_put(&copy.evidence, made.evidence.p, made.evidence.n);
+    for (unsigned i = 0; i < made.files_n; i++) {
+        struct buf *b = source_evidence_file(&copy, made.files[i].name);
+
+        buf_put(b, made.files[i].bytes.p, made.files[i].bytes.n);
+        if (!buf_ok(b, e))
+            return false;
+    }
+    if (!buf_ok(&copy.evidence, e))
+        return false;
+    *out = copy;
+    copy = (struct source_evidence){0};
+    return true;
+}
+
+const struct source_kind source_sim = {"sim", "simulator", probe, collect};

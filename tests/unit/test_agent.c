@@ -17,7 +17,6 @@
 #include "agent/file.h"
 #include "agent/logs.h"
 #include "agent/source.h"
-#include "base/arena.h"
 
 static char folder[64];
 static int folder_fd = -1;
@@ -205,43 +204,43 @@ static void test_token_pin(void **state)
     assert_false(enrol_pin(cut, pin, NULL));
 }
 
-static void evidence_of(const char *text, const char *node, struct arena *a,
-                        Bailey__V1__Evidence *out)
+static void evidence_of(const char *text, const char *node, struct source_evidence *out)
 {
-    static const uint8_t report_data[64] = {7};
-    const struct source *source;
+    static const uint8_t report_data[SOURCE_REPORT_DATA] = {7};
+    const struct source_options o = {.simulate = text, .node = node};
+    struct source source;
     struct err e = {0};
 
-    bailey__v1__evidence__init(out);
-    if (!source_sim(text, node, &source, &e) || !source->evidence(source, report_data, a, out, &e))
+    if (!source_open(&source_sim, &o, &source, &e) ||
+        !source.kind->collect(&source, report_data, out, &e))
         fail_msg("%s", e.msg);
 }
 
 /* The chip id of an SNP report: 64 bytes at 1A0h (AMD 56860, table 23). */
-static const uint8_t *chip(const Bailey__V1__Evidence *v)
+static const uint8_t *chip(const struct source_evidence *v)
 {
-    assert_true(v->evidence.len >= 0x1a0 + 64);
-    return v->evidence.data + 0x1a0;
+    assert_true(v->evidence.n >= 0x1a0 + 64);
+    return v->evidence.p + 0x1a0;
 }
 
 static void test_a_simulated_node_is_its_own_chip(void **state)
 {
     static const char milan[] = "vendor=amd,generation=milan";
     static const char fixed[] = "vendor=amd,generation=milan,chip=7";
-    Bailey__V1__Evidence a, b, again, c, d;
-    AUTO_ARENA struct arena arena;
+    struct source_evidence a = {0}, b = {0}, again = {0}, c = {0}, d = {0};
 
     (void)state;
-    arena_init(&arena, 4u << 20);
-    evidence_of(milan, "n1", &arena, &a);
-    evidence_of(milan, "n2", &arena, &b);
-    evidence_of(milan, "n1", &arena, &again);
-    evidence_of(fixed, "n1", &arena, &c);
-    evidence_of(fixed, "n2", &arena, &d);
+    evidence_of(milan, "n1", &a);
+    evidence_of(milan, "n2", &b);
+    evidence_of(milan, "n1", &again);
+    evidence_of(fixed, "n1", &c);
+    evidence_of(fixed, "n2", &d);
     assert_memory_not_equal(chip(&a), chip(&b), 64);
     assert_memory_equal(chip(&a), chip(&again), 64);
     assert_memory_equal(chip(&c), chip(&d), 64);
     assert_memory_not_equal(chip(&a), chip(&c), 64);
+    source_evidence_fini(&a), source_evidence_fini(&b), source_evidence_fini(&again);
+    source_evidence_fini(&c), source_evidence_fini(&d);
 }
 
 static void test_log_records(void **state)
