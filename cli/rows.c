@@ -19,6 +19,7 @@ static const struct {
     {"TrustPolicy", "trustpolicy", "trustpolicies", {"tp", "policy", "policies"}, false},
     {"Advisory", "advisory", "advisories", {"adv"}, false},
     {"Exception", "exception", "exceptions", {"exc"}, true},
+    {"Revocation", "revocation", "revocations", {"rev"}, false},
 };
 
 #define KINDS (sizeof kinds / sizeof kinds[0])
@@ -82,6 +83,10 @@ static const struct column exception_columns[] = {
     {"NAMESPACE", false}, {"NAME", false},  {"WORKLOAD", false}, {"PASSES", false},
     {"UNTIL", false},     {"PHASE", false}, {"KEEPS", false},    {"NODES", false},
     {"WHO", false},       {"WHY", true},    {"CHANGE", false}};
+static const struct column revocation_columns[] = {
+    {"NAME", false},   {"STATE", false},  {"ACTION", false},   {"NODES", false},
+    {"KEEPS", false},  {"FENCED", false}, {"EXPOSURE", false}, {"AGE", false},
+    {"BECAUSE", true}, {"CHANGE", false}};
 static const struct column event_columns[] = {
     {"NAMESPACE", false}, {"AGE", false},     {"TYPE", false}, {"REASON", false},
     {"OBJECT", false},    {"MESSAGE", false}, {"ACTOR", true}, {"CHANGE", false}};
@@ -118,6 +123,8 @@ void rows_init(struct rows *r, const char *kind, bool wide, bool namespaces, boo
         choose(r, advisory_columns, COUNT(advisory_columns), wide, namespaces);
     else if (strcmp(kind, "Exception") == 0)
         choose(r, exception_columns, COUNT(exception_columns), wide, namespaces);
+    else if (strcmp(kind, "Revocation") == 0)
+        choose(r, revocation_columns, COUNT(revocation_columns), wide, namespaces);
     else
         choose(r, event_columns, COUNT(event_columns), wide, namespaces);
 }
@@ -358,6 +365,25 @@ static void exception_row(struct table *t, const Bailey__V1__Exception *x)
     table_cell(t, TONE_PLAIN, "%s", spec->why);
 }
 
+static void revocation_row(struct table *t, const Bailey__V1__Revocation *v)
+{
+    static const Bailey__V1__RevocationStatus none = BAILEY__V1__REVOCATION_STATUS__INIT;
+    static const Bailey__V1__RevocationSpec nothing = BAILEY__V1__REVOCATION_SPEC__INIT;
+    const Bailey__V1__RevocationStatus *s = v->status == NULL ? &none : v->status;
+    const Bailey__V1__RevocationSpec *spec = v->spec == NULL ? &nothing : v->spec;
+    char age[AGE_TEXT];
+
+    table_cell(t, TONE_PLAIN, "%s", v->metadata->name);
+    table_cell(t, TONE_PLAIN, "%s", s->state);
+    table_cell(t, TONE_PLAIN, "%s", spec->action[0] == '\0' ? "drain" : spec->action);
+    table_cell(t, TONE_PLAIN, "%u", s->nodes);
+    table_cell(t, s->keeps_remaining > 0 ? TONE_WARN : TONE_PLAIN, "%u", s->keeps_remaining);
+    table_cell(t, TONE_PLAIN, "%s", s->fenced_at);
+    table_cell(t, TONE_PLAIN, "%llu keep-s", (unsigned long long)s->exposure_keep_seconds);
+    table_cell(t, TONE_PLAIN, "%s", age_since(v->metadata->created_at, age));
+    table_cell(t, TONE_PLAIN, "%s", spec->because);
+}
+
 void rows_add(struct rows *r, const Bailey__V1__Object *o, const char *change)
 {
     if (object_body(o) == NULL ||
@@ -384,6 +410,9 @@ void rows_add(struct rows *r, const Bailey__V1__Object *o, const char *change)
         break;
     case BAILEY__V1__OBJECT__KIND_EXCEPTION:
         exception_row(&r->table, o->exception);
+        break;
+    case BAILEY__V1__OBJECT__KIND_REVOCATION:
+        revocation_row(&r->table, o->revocation);
         break;
     case BAILEY__V1__OBJECT__KIND__NOT_SET:
     default:

@@ -4,7 +4,7 @@
  *
  * Vocabularies: "vendor", "technology", "generation", "product-line", "tcb-component",
  * "tcb-status", "advisory", "finding", "assurance", "runtime", "network", "restart-policy",
- * "health-kind", "severity", "expected-verdict". Thread safe. */
+ * "health-kind", "severity", "expected-verdict", "revocation-action". Thread safe. */
 #ifndef CONFIG_CATALOG_H
 #define CONFIG_CATALOG_H
 

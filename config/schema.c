@@ -256,7 +256,8 @@ bool schema_rules(const ProtobufCMessageDescriptor *type)
     static const ProtobufCMessageDescriptor *const rules[] = {
         &bailey__v1__selector__descriptor,          &bailey__v1__trust__descriptor,
         &bailey__v1__trust_policy_spec__descriptor, &bailey__v1__minimum__descriptor,
-        &bailey__v1__exception_spec__descriptor,    &bailey__v1__advisory_spec__descriptor};
+        &bailey__v1__exception_spec__descriptor,    &bailey__v1__advisory_spec__descriptor,
+        &bailey__v1__revocation_spec__descriptor};
 
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (type == rules[i])

@@ -16,6 +16,10 @@ static const struct kind kinds[OBJECT_KINDS] = {
                        {"trustpolicy", "trustpolicies", "policy", "policies", "tp"}},
     [OBJECT_ADVISORY] = {"Advisory", "advisory/", false, {"advisory", "advisories", "adv"}},
     [OBJECT_EXCEPTION] = {"Exception", "exception/", true, {"exception", "exceptions", "exc"}},
+    [OBJECT_REVOCATION] = {"Revocation",
+                           "revocation/",
+                           false,
+                           {"revocation", "revocations", "rev"}},
 };
 
 const struct kind *kind_of(enum object_kind kind)
@@ -38,7 +42,7 @@ bool kind_parse(const char *text, enum object_kind *out, struct err *e)
     err_set(e, ERR_INPUT, "api.unknown-kind", "no such kind: %.40s", text);
     err_field(e, "kind");
     err_found(e, "%.40s", text);
-    err_expected(e, "Workload, Node, Keep, Event, TrustPolicy, Advisory or Exception");
+    err_expected(e, "Workload, Node, Keep, Event, TrustPolicy, Advisory, Exception or Revocation");
     near = str_nearest(text, names, OBJECT_KINDS);
     if (near != NULL)
         err_mend(e, "did you mean %s?", near);
@@ -60,6 +64,8 @@ struct map *kind_map(const struct state *st, enum object_kind kind)
         return (struct map *)(uintptr_t)&st->advisories;
     case OBJECT_EXCEPTION:
         return (struct map *)(uintptr_t)&st->exceptions;
+    case OBJECT_REVOCATION:
+        return (struct map *)(uintptr_t)&st->revocations;
     case OBJECT_EVENT:
     case OBJECT_KINDS:
     default:
@@ -96,6 +102,8 @@ Bailey__V1__Metadata *object_meta(const struct object *o)
         return ((Bailey__V1__Advisory *)o->msg)->metadata;
     case OBJECT_EXCEPTION:
         return ((Bailey__V1__Exception *)o->msg)->metadata;
+    case OBJECT_REVOCATION:
+        return ((Bailey__V1__Revocation *)o->msg)->metadata;
     case OBJECT_EVENT:
     case OBJECT_KINDS:
     default:
@@ -134,6 +142,10 @@ bool view_kind(const Bailey__V1__Object *v, enum object_kind *kind, Bailey__V1__
     case BAILEY__V1__OBJECT__KIND_EXCEPTION:
         *kind = OBJECT_EXCEPTION;
         *m = v->exception->metadata;
+        return true;
+    case BAILEY__V1__OBJECT__KIND_REVOCATION:
+        *kind = OBJECT_REVOCATION;
+        *m = v->revocation->metadata;
         return true;
     case BAILEY__V1__OBJECT__KIND__NOT_SET:
     default:

@@ -121,7 +121,8 @@ void trust_forget(struct state *st, struct trust_object *t)
 
 void trust_forget_all(struct state *st)
 {
-    static const enum object_kind all[] = {OBJECT_POLICY, OBJECT_ADVISORY, OBJECT_EXCEPTION};
+    static const enum object_kind all[] = {OBJECT_POLICY, OBJECT_ADVISORY, OBJECT_EXCEPTION,
+                                           OBJECT_REVOCATION};
     struct trust_object *t;
 
     for (size_t k = 0; k < sizeof all / sizeof all[0]; k++)
@@ -147,6 +148,16 @@ Bailey__V1__ExceptionStatus *trust_exception_status(struct trust_object *t)
         bailey__v1__exception_status__init(t->exception->status);
     }
     return t->exception->status;
+}
+
+Bailey__V1__RevocationStatus *trust_revocation_status(struct trust_object *t)
+{
+    if (t->revocation->status == NULL) {
+        t->revocation->status = malloc(sizeof *t->revocation->status);
+        BUG_ON(t->revocation->status == NULL);
+        bailey__v1__revocation_status__init(t->revocation->status);
+    }
+    return t->revocation->status;
 }
 
 void trust_floors_resize(Bailey__V1__TrustPolicyStatus *s, size_t n)

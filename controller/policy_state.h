@@ -1,4 +1,4 @@
-/* policy_state.h - trust objects in memory: policies, advisories, exceptions. What they mean for
+/* policy_state.h - trust objects in memory: policies, advisories, exceptions, revocations. What they mean for
  * workloads is in effective.h. */
 #ifndef CONTROLLER_POLICY_STATE_H
 #define CONTROLLER_POLICY_STATE_H
@@ -11,6 +11,7 @@ struct trust_object {
         Bailey__V1__TrustPolicy *policy;
         Bailey__V1__Advisory *advisory;
         Bailey__V1__Exception *exception;
+        Bailey__V1__Revocation *revocation;
     }; /* object.msg */
 };
 
@@ -29,6 +30,7 @@ void trust_forget_all(struct state *st);
 /* The status, made where there is none; and the policy's list of floors, made n long. */
 Bailey__V1__TrustPolicyStatus *trust_policy_status(struct trust_object *t);
 Bailey__V1__ExceptionStatus *trust_exception_status(struct trust_object *t);
+Bailey__V1__RevocationStatus *trust_revocation_status(struct trust_object *t);
 void trust_floors_resize(Bailey__V1__TrustPolicyStatus *s, size_t n);
 
 /* The spec inside the message. */

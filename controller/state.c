@@ -78,6 +78,7 @@ bool state_init(struct state *st, uv_loop_t *loop, struct store *store, const st
     map_init(&st->policies, seed);
     map_init(&st->advisories, seed);
     map_init(&st->exceptions, seed);
+    map_init(&st->revocations, seed);
     st->fleet = fleet_new(seed);
     st->cluster = malloc(sizeof *st->cluster);
     st->collateral = collateral_new();
@@ -265,6 +266,11 @@ static bool load_exception(void *data, struct bytes key, struct bytes value, str
     return load_trust(data, OBJECT_EXCEPTION, &bailey__v1__exception__descriptor, key, value, e);
 }
 
+static bool load_revocation(void *data, struct bytes key, struct bytes value, struct err *e)
+{
+    return load_trust(data, OBJECT_REVOCATION, &bailey__v1__revocation__descriptor, key, value, e);
+}
+
 static bool load_token(void *data, struct bytes key, struct bytes value, struct err *e)
 {
     struct state *st = data;
@@ -299,9 +305,11 @@ bool state_load(struct state *st, struct err *e)
         const char *prefix;
         store_each_fn *load;
     } kinds[] = {
-        {"cluster", load_cluster},      {"policy/", load_policy}, {"advisory/", load_advisory},
-        {"exception/", load_exception}, {"node/", load_node},     {"workload/", load_workload},
-        {"keep/", load_keep},           {"token/", load_token},   {"event/", load_event},
+        {"cluster", load_cluster},        {"policy/", load_policy},
+        {"advisory/", load_advisory},     {"exception/", load_exception},
+        {"revocation/", load_revocation}, {"node/", load_node},
+        {"workload/", load_workload},     {"keep/", load_keep},
+        {"token/", load_token},           {"event/", load_event},
     };
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
@@ -342,6 +350,7 @@ void state_fini(struct state *st)
     map_fini(&st->policies);
     map_fini(&st->advisories);
     map_fini(&st->exceptions);
+    map_fini(&st->revocations);
     fleet_free(st->fleet);
     verifier_free(st->verifier);
     collateral_free(st->collateral);

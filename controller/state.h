@@ -27,6 +27,7 @@ enum object_kind {
     OBJECT_POLICY,
     OBJECT_ADVISORY,
     OBJECT_EXCEPTION,
+    OBJECT_REVOCATION,
     OBJECT_KINDS
 };
 
@@ -133,7 +134,8 @@ struct state {
     int64_t started_wall_ms, started_ms; /* wall, boottime */
     struct map workloads, nodes, keeps, keeps_by_uid, tokens;
     struct effective *effective;                 /* effective.h */
-    struct map policies, advisories, exceptions; /* of struct trust_object, policy_state.h */
+    /* of struct trust_object, policy_state.h */
+    struct map policies, advisories, exceptions, revocations;
     VEC(Bailey__V1__Event *) events;             /* oldest first */
     struct fleet *fleet;
     size_t related; /* workloads compiled that name neighbours: a hint, it never shrinks */

@@ -172,6 +172,17 @@ static const char *passed_by(const struct workload *w, const struct node *n)
     return policy_judge(&w->trust, &n->facts).exception;
 }
 
+static Bailey__V1__Object *view_revocation(const struct trust_object *t, struct arena *a)
+{
+    Bailey__V1__Object *v = view_new(a);
+
+    if (v == NULL)
+        return NULL;
+    v->kind_case = BAILEY__V1__OBJECT__KIND_REVOCATION;
+    v->revocation = t->revocation;
+    return v;
+}
+
 static Bailey__V1__Object *view_exception(const struct state *st, const struct trust_object *t,
                                           struct arena *a)
 {
@@ -212,6 +223,8 @@ Bailey__V1__Object *view_trust(const struct state *st, const struct trust_object
         return view_trust_policy(st, t, a);
     if (t->object.kind == OBJECT_ADVISORY)
         return view_advisory(st, t, a);
+    if (t->object.kind == OBJECT_REVOCATION)
+        return view_revocation(t, a);
     return view_exception(st, t, a);
 }
 
