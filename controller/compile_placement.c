@@ -121,6 +121,7 @@ bool workload_compile_place(struct state *st, struct workload *w, struct err *e)
     const Bailey__V1__Placement *p = w->msg->spec->placement;
 
     w->relations = NULL; /* the arena is a new one */
+    w->all_or_nothing = false;
     w->demand.replicas = w->msg->spec->replicas;
     if (!compile_resources(w, e))
         return false;
@@ -131,6 +132,7 @@ bool workload_compile_place(struct state *st, struct workload *w, struct err *e)
         return false;
     w->demand.priority = p->priority;
     w->demand.exclusive = p->exclusive;
+    w->all_or_nothing = p->all_or_nothing;
     if (p->strategy[0] != '\0')
         w->demand.scoring = strcmp(p->strategy, "spread") == 0 ? SCORING_SPREAD : SCORING_PACK;
     st->related += p->n_apart + p->n_together;

@@ -30,4 +30,8 @@ void reconcile_surplus(struct state *st, struct workload *w, uint32_t want);
  * there are any. */
 void reconcile_place(struct state *st, struct workload *w, uint32_t want);
 
+/* preempt.c: stops keeps of less important workloads, within their budgets, so that the pending
+ * ones get a place. */
+void reconcile_preempt(struct state *st, struct workload *w, uint32_t pending);
+
 #endif

@@ -261,6 +261,7 @@ void reconcile_place(struct state *st, struct workload *w, uint32_t want)
     memset(&w->last, 0, sizeof w->last);
     for (size_t i = 0; i < all; i++)
         v[i] = (struct decision){st->next_id++, NODE_NONE};
+    w->demand.gang = w->all_or_nothing && need.replaced == 0; /* moves go one by one */
     if (all > 0 && !(workload_relate(st, w, &e) &&
                      place(st->fleet, &w->demand, state_wall_ms(st), v, all, &w->last, &e))) {
         log_error("placing failed", LOG_STR("workload", w->object.key), LOG_ERR(&e));
@@ -271,5 +272,6 @@ void reconcile_place(struct state *st, struct workload *w, uint32_t want)
     bind_all(st, w, &need, v);
     pending = need.missing > placed ? need.missing - placed : 0;
     say_pending(st, w, pending, w->last.pending - pending);
+    reconcile_preempt(st, w, pending);
     free(v);
 }

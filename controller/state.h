@@ -69,6 +69,7 @@ struct workload {
     struct rule_list own_refuse, own_accept;
     int64_t max_evidence_age_ms;
     struct demand demand;
+    bool all_or_nothing;
     struct relation *relations; /* the demand's, once there are any */
     int64_t stop_after_ms, replace_after_ms;
     struct arena rules_arena;  /* of trust, made anew when policies or their stages change */
@@ -77,6 +78,7 @@ struct workload {
     uint32_t pending;
     uint32_t waiting;    /* keeps that have to move and have no other place */
     uint32_t failures;   /* in a row, of keeps that nobody told to end */
+    int64_t preempt_at_ms; /* boottime: no room is made for it at others' cost before */
     int64_t retry_at_ms; /* boottime: nothing is placed before */
     char retry_why[128]; /* how the last of those keeps ended */
     int64_t wake_ms;     /* boottime when it must be looked at again; INT64_MAX: not */

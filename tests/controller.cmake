@@ -10,6 +10,7 @@ bailey_unit(test_ca LINK controller)
 # From submit to running, with real processes of the same build.
 bailey_bench(submit ${PROJECT_SOURCE_DIR}/tests/bench/submit.c LINK agent_loader rpc proto base PkgConfig::CRYPTO)
 bailey_unit(test_reconcile LINK controller)
+bailey_unit(test_placement LINK controller)
 bailey_unit(test_move LINK controller)
 bailey_unit(test_collateral LINK controller attest_sim)
 bailey_unit(test_forecast LINK controller attest_sim)
