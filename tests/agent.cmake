@@ -12,3 +12,10 @@ find_program(PYTHON3 python3 REQUIRED)
 add_test(NAME e2e/keep COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/e2e/test_keep.py)
 set_tests_properties(e2e/keep PROPERTIES LABELS e2e TIMEOUT 600
   ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin")
+
+# Sources of evidence, against configfs-tsm in user space with the simulator behind it.
+pkg_check_modules(FUSE REQUIRED IMPORTED_TARGET fuse3>=3.10)
+add_executable(tsm_fuse ${PROJECT_SOURCE_DIR}/tests/tools/tsm_fuse.c)
+target_include_directories(tsm_fuse PRIVATE ${PROJECT_SOURCE_DIR})
+set_target_properties(tsm_fuse PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+target_link_libraries(tsm_fuse PRIVATE house_flags house_warnings attest_sim base PkgConfig::FUSE)
