@@ -63,7 +63,7 @@ static void assert_refused(const struct evidence_input *in, const char *reason, 
 
 static void vector_check(const struct vector_row *r)
 {
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct evidence_options o = {.now_s = NOW, .trust_files = true, .allow_debug = true};
     struct evidence_input in = {.files_n = 1};
     struct facts f = {0};
@@ -125,7 +125,7 @@ static void vectors_get_their_verdicts(void **state)
 
 static void claims_get_their_verdicts(void **state)
 {
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct cca_platform p;
     struct cca_realm r;
     struct err e = {0};
@@ -151,7 +151,7 @@ static void claims_get_their_verdicts(void **state)
 
 static void real_vector_changed(const struct vector_row *r)
 {
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     const struct evidence_options o = {.now_s = NOW, .trust_files = true, .allow_debug = true};
     struct evidence_input in = {.files_n = 1};
     struct bytes token;

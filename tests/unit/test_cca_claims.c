@@ -136,7 +136,7 @@ static void claims_get_their_verdicts(void **state)
     if (!vectors_here())
         skip();
     for (size_t i = 0; i < COUNT(rows); i++) {
-        AUTO_ARENA struct arena a;
+        AUTO_ARENA struct arena a = {0};
         AUTO_BUF struct buf cbor = {0};
         struct bytes text;
         struct cca_platform p;
