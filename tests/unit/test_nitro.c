@@ -55,7 +55,7 @@ static void assert_refused(struct bytes document, const char *reason, const char
 
 static void vector_check(const struct vector_row *r)
 {
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct evidence_options o = {0};
     struct nitro_doc d = {0};
     struct bytes document;
@@ -119,7 +119,7 @@ static void vectors_get_their_verdicts(void **state)
 
 static void real_vector_changed(const struct vector_row *r)
 {
-    AUTO_ARENA struct arena a;
+    AUTO_ARENA struct arena a = {0};
     struct evidence_cache *cache;
     struct evidence_options o = {.now_s = vector_time(r, NOW), .allow_debug = true};
     struct bytes document;
