@@ -1,8 +1,8 @@
 /* audit.h - the audit log: every trust decision and change, in an append-only hash tree.
  *
  * An entry is part of the same batch of the store as the change it speaks of (txn.h): what is
- * acknowledged is in the log, what is not in the log did not happen. Nodes of the tree are stored as
- * they fill, so that proofs cost the depth of the tree. Keys in the store:
+ * acknowledged is in the log, what is not in the log did not happen. Nodes of the tree are stored
+ * as they fill, so that proofs cost the depth of the tree. Keys in the store:
  *
  *   audit/e/<sequence, 20 digits>        the entry's text (attest/audit_entry.h)
  *   audit/n/<level, 2>/<index, 20>       a full subtree's hash
@@ -10,8 +10,8 @@
  *   audit/tree                           size and peaks
  *
  * Heads are signed by a key of their own, DIR/pki/audit.key (Ed25519, mode 0600), which the CA
- * certifies. They are made with the first commit after HEAD_EVERY_MS or HEAD_ENTRIES entries, and on
- * demand. Agents remember the highest (session.proto, Hello). */
+ * certifies. They are made with the first commit after HEAD_EVERY_MS or HEAD_ENTRIES entries, and
+ * on demand. Agents remember the highest (session.proto, Hello). */
 #ifndef CONTROLLER_AUDIT_H
 #define CONTROLLER_AUDIT_H
 
@@ -58,8 +58,7 @@ const char *audit_digest(const ProtobufCMessage *m, char out[AUDIT_DIGEST_TEXT])
 
 /* Takes the key (its own from then on) and its certificate, and reads the tree from the store.
  * ERR_INPUT "audit.tree": the store's tree does not fit itself. */
-NODISCARD bool audit_open(struct state *st, EVP_PKEY *key, struct bytes certificate,
-                          struct err *e);
+NODISCARD bool audit_open(struct state *st, EVP_PKEY *key, struct bytes certificate, struct err *e);
 void audit_close(struct state *st);
 
 /* txn.c calls it before it commits a batch: the tree's record, and a head when one is due. */

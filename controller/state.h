@@ -114,6 +114,7 @@ struct options { /* as given on the command line */
     int64_t move_grace_ms; /* how long what is refused may wait for its replacement */
 };
 
+struct audit;
 struct txn;
 struct watcher;
 struct ca;
@@ -131,6 +132,7 @@ struct state {
     struct ca *ca;
     struct collateral *collateral; /* what vendors signed */
     struct verifier *verifier;
+    struct audit *audit; /* audit.h; NULL: nothing is recorded */
     const char *data_dir;
     Bailey__V1__ClusterRecord *cluster;
     int64_t started_wall_ms, started_ms; /* wall, boottime */

@@ -69,7 +69,45 @@ void store_commit(struct store *s, struct store_batch *b, store_done_fn *done, v
 
 bool store_each(struct store *s, struct bytes prefix, store_each_fn *fn, void *data, struct err *e)
 {
-    return s->type->each(s, prefix, fn, data, e);
+    return s->type->each(s, prefix, prefix, fn, data, e);
+}
+
+bool store_each_from(struct store *s, struct bytes prefix, struct bytes from, store_each_fn *fn,
+                     void *data, struct err *e)
+{
+    return s->type->each(s, prefix, from, fn, data, e);
+}
+
+struct getting {
+    struct bytes key;
+    struct buf *out;
+    bool found;
+};
+
+/* Sees the first record at or after the key, and no other. */
+static bool take_first(void *data, struct bytes key, struct bytes value, struct err *e)
+{
+    struct getting *g = data;
+
+    g->found = bytes_equal(key, g->key);
+    if (g->found)
+        buf_put(g->out, value.p, value.n);
+    return err_set(e, ERR_MISSING, "store.no-record", "no such record");
+}
+
+bool store_get(struct store *s, struct bytes key, struct buf *out, struct err *e)
+{
+    struct getting g = {key, out, false};
+    struct err seen = {0};
+
+    if (!s->type->each(s, key, key, take_first, &g, &seen) && !g.found) {
+        if (e != NULL)
+            *e = seen;
+        return false;
+    }
+    if (!g.found)
+        return err_set(e, ERR_MISSING, "store.no-record", "no such record");
+    return buf_ok(out, e);
 }
 
 void store_close(struct store *s)

@@ -12,8 +12,7 @@
 
 #include <uv.h>
 
-#include "base/bytes.h"
-#include "base/err.h"
+#include "base/buf.h"
 
 struct store;
 struct store_batch;
@@ -49,11 +48,18 @@ typedef bool store_each_fn(void *data, struct bytes key, struct bytes value, str
 NODISCARD bool store_each(struct store *s, struct bytes prefix, store_each_fn *fn, void *data,
                           struct err *e);
 
+/* The same from the key `from` on, which begins with prefix. */
+NODISCARD bool store_each_from(struct store *s, struct bytes prefix, struct bytes from,
+                               store_each_fn *fn, void *data, struct err *e);
+
+/* Appends a record's value; ERR_MISSING "store.no-record" when there is none. */
+NODISCARD bool store_get(struct store *s, struct bytes key, struct buf *out, struct err *e);
+
 /* What one implementation provides; store_commit() and store_each() go through it. */
 struct store_type {
     void (*commit)(struct store *s, struct store_batch *b);
-    bool (*each)(struct store *s, struct bytes prefix, store_each_fn *fn, void *data,
-                 struct err *e);
+    bool (*each)(struct store *s, struct bytes prefix, struct bytes from, store_each_fn *fn,
+                 void *data, struct err *e);
     void (*close)(struct store *s);
 };
 

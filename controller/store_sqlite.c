@@ -136,15 +136,15 @@ static void sqlite_commit(struct store *base, struct store_batch *b)
     pthread_mutex_unlock(&s->lock);
 }
 
-static bool sqlite_each(struct store *base, struct bytes prefix, store_each_fn *fn, void *data,
-                        struct err *e)
+static bool sqlite_each(struct store *base, struct bytes prefix, struct bytes from,
+                        store_each_fn *fn, void *data, struct err *e)
 {
     struct store_sqlite *s = (struct store_sqlite *)base;
     bool ok = true;
     int rc = SQLITE_DONE;
 
     sqlite3_reset(s->each);
-    sqlite3_bind_blob64(s->each, 1, prefix.n == 0 ? (const uint8_t *)"" : prefix.p, prefix.n,
+    sqlite3_bind_blob64(s->each, 1, from.n == 0 ? (const uint8_t *)"" : from.p, from.n,
                         SQLITE_STATIC);
     while (ok && (rc = sqlite3_step(s->each)) == SQLITE_ROW) {
         struct bytes key = {sqlite3_column_blob(s->each, 0),

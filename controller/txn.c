@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/rand.h"
+#include "controller/audit.h"
 #include "controller/kind.h"
 #include "controller/policy_state.h"
 #include "controller/reconcile.h"
@@ -143,6 +144,16 @@ void txn_put(struct state *st, const char *key, const ProtobufCMessage *m)
     proto_pack(m, &packed);
     must(buf_ok(&packed, NULL));
     must(store_batch_put(batch_open(st)->ops, bytes_str(key), buf_bytes(&packed)));
+}
+
+void txn_put_bytes(struct state *st, const char *key, struct bytes value)
+{
+    must(store_batch_put(batch_open(st)->ops, bytes_str(key), value));
+}
+
+uint64_t txn_revision(struct state *st)
+{
+    return batch_open(st)->revision;
 }
 
 void txn_raise_policy_revision(struct state *st)
@@ -295,6 +306,7 @@ void txn_flush(struct state *st)
         flush_object(st, o, b->revision);
     }
     txn_put(st, "cluster", &st->cluster->base);
+    audit_flush(st);
     t->open = NULL;
     t->newest = b;
     store_commit(st->store, STEAL(b->ops), on_durable, b);
@@ -384,4 +396,5 @@ void event_add(struct state *st, const struct object *about, const char *type, c
     show(st, CHANGE_ADDED, view_event(copy, &a));
     if (st->events.n > EVENTS_KEPT)
         event_drop_oldest(st);
+    audit_event(st, about, reason, actor, message);
 }

@@ -21,6 +21,11 @@ void txn_remove(struct state *st, struct object *o);
 
 void txn_put(struct state *st, const char *key, const ProtobufCMessage *m);
 void txn_delete(struct state *st, const char *key);
+/* A record that is no message. */
+void txn_put_bytes(struct state *st, const char *key, struct bytes value);
+
+/* The revision of the open batch; opens one. */
+uint64_t txn_revision(struct state *st);
 
 /* What holds for the whole cluster changes with the open batch: its revision is the policies'. */
 void txn_raise_policy_revision(struct state *st);
