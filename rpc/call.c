@@ -8,6 +8,7 @@
 
 #include "proto/unpack.h"
 #include "rpc/call_int.h"
+#include "rpc/server_int.h"
 #include "rpc/status.h"
 #include "rpc/tls_int.h"
 #include "rpc/unconst.h"
@@ -150,7 +151,10 @@ static void deliver(struct rpc_call *c)
     ok = rpc_bytes_unpack(c->incoming, c->incoming_type, &a, &m, &e);
     grpc_byte_buffer_destroy(c->incoming);
     c->incoming = NULL;
-    if (ok && c->stream->on_message != NULL) {
+    if (ok && c->server && rpc_server_inspect(c, m, &e) != RPC_ADMIT) {
+        c->eof = true;
+        rpc_finish(c, &e);
+    } else if (ok && c->stream->on_message != NULL) {
         c->stream->on_message(c, m, c->stream_user);
     } else if (!ok) {
         c->eof = true; /* read no further */

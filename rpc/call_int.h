@@ -34,6 +34,7 @@ struct rpc_call {
     size_t arena_limit;
     unsigned refs, pending;
     bool server, visible, over, cancelled;
+    bool inspected; /* server: the request was looked at */
     bool sent_initial, sending, receiving, eof, paused;
     bool finishing, finish_sent, half_closed;
 
@@ -61,6 +62,7 @@ struct rpc_call {
     struct rpc_call *next_live, **at_live;
     struct rpc_call *next_half_closed;
     bool replied, watched;
+    uint64_t arrived_ns;
     void (*on_cancelled)(struct rpc_call *, void *user);
     grpc_call_details details; /* only of calls to methods that do not exist */
 

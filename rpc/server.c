@@ -98,6 +98,7 @@ bool rpc_server_listen(struct rpc_server *s, const struct rpc_listener *listener
                            .core = core_new(&s->limits, anonymous),
                            .tls = tls,
                            .authorize = listener->authorize,
+                           .inspect = listener->inspect,
                            .user = listener->user,
                            .index = s->n_ports};
     p->max_calls = s->limits.max_calls;
@@ -122,6 +123,12 @@ static const ProtobufCMethodDescriptor *method_find(const ProtobufCServiceDescri
                                                     const char *name)
 {
     return protobuf_c_service_descriptor_get_method_by_name(service, name);
+}
+
+void rpc_server_observe(struct rpc_server *s, rpc_observer *fn, void *user)
+{
+    s->observer = fn;
+    s->observer_user = user;
 }
 
 bool rpc_server_method(struct rpc_server *s, const struct rpc_method *m, struct err *e)

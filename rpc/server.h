@@ -47,11 +47,19 @@ struct rpc_method {
 typedef bool (*rpc_authorize)(struct rpc_call *, const struct rpc_method *, void *user,
                               struct err *e);
 
+/* Looks at the request of each call, for a stream at the first message, before its handler does.
+ * RPC_REFUSE: the caller gets *e. RPC_TAKEN (only where one request gets one answer): the inspector
+ * answers itself, now or later, with rpc_fail(); the handler never hears of it. */
+enum rpc_inspection { RPC_ADMIT, RPC_REFUSE, RPC_TAKEN };
+typedef enum rpc_inspection (*rpc_inspect)(struct rpc_call *, const struct rpc_method *,
+                                           const ProtobufCMessage *, void *user, struct err *e);
+
 struct rpc_listener {
     const char *address; /* "127.0.0.1:8440", "[::]:8440"; port 0: any free one */
     struct rpc_tls tls;  /* all NULL: plain TCP; for tests and benchmarks */
     enum rpc_client_cert client_cert;
     rpc_authorize authorize;
+    rpc_inspect inspect; /* NULL: everything passes */
     void *user;
 };
 
@@ -73,6 +81,17 @@ NODISCARD bool rpc_server_reload_tls(struct rpc_server *s, struct err *e);
 
 /* Of a service ("" is the server as a whole, SERVING from start to stop). */
 void rpc_server_set_health(struct rpc_server *s, const char *service, bool serving);
+
+/* Told of every call that is over, also of those that were refused: "/bailey.v1.Operator/Get" (""
+ * for a method that does not exist), its gRPC status (CANCELLED when the caller went first), and
+ * the microseconds since it arrived. Before rpc_server_start(). */
+typedef void rpc_observer(void *user, const char *path, int status, uint64_t took_us);
+void rpc_server_observe(struct rpc_server *s, rpc_observer *fn, void *user);
+
+/* Visits the streams that handlers have and that are not over: to end those of peers that may no
+ * more, with rpc_finish(). */
+typedef void (*rpc_each)(struct rpc_call *, const struct rpc_method *, void *user);
+void rpc_server_each_stream(struct rpc_server *s, rpc_each fn, void *user);
 
 size_t rpc_server_calls(const struct rpc_server *s); /* calls not over yet */
 

@@ -14,6 +14,10 @@ static void call_ended(struct rpc_call *c)
             c->next_live->at_live = c->at_live;
         s->n_live--;
         c->armed->port->n_live--;
+        if (s->observer != NULL)
+            s->observer(s->observer_user, c->path,
+                        c->cancelled ? (int)GRPC_STATUS_CANCELLED : (int)c->status,
+                        (uv_hrtime() - c->arrived_ns) / 1000);
     }
     s->n_calls--;
     rpc_server_settle(s);
@@ -131,6 +135,28 @@ static void refuse(struct rpc_call *c, const struct rpc_entry *entry, const stru
     answer(c, NULL);
 }
 
+enum rpc_inspection rpc_server_inspect(struct rpc_call *c, const ProtobufCMessage *m, struct err *e)
+{
+    const struct rpc_port *p = c->armed->port;
+    enum rpc_inspection r;
+
+    if (c->inspected || p->inspect == NULL)
+        return RPC_ADMIT;
+    c->inspected = true;
+    r = p->inspect(c, &c->armed->entry->m, m, p->user, e);
+    BUG_ON(r == RPC_TAKEN && c->stream != NULL);
+    if (r == RPC_REFUSE && e->code == ERR_NONE)
+        (void)err_set(e, ERR_DENIED, "rpc.denied", "not allowed");
+    return r;
+}
+
+void rpc_server_each_stream(struct rpc_server *s, rpc_each fn, void *user)
+{
+    for (struct rpc_call *c = s->live; c != NULL; c = c->next_live)
+        if (c->visible && c->stream != NULL && !c->over && !c->cancelled && !c->finishing)
+            fn(c, &c->armed->entry->m, user);
+}
+
 static void unary_begin(struct rpc_call *c, const struct rpc_entry *entry)
 {
     AUTO_ARENA struct arena a = {0};
@@ -152,7 +178,16 @@ static void unary_begin(struct rpc_call *c, const struct rpc_entry *entry)
     }
     c->visible = true;
     c->on_cancelled = entry->m.on_cancelled;
-    entry->m.unary(c, m, entry->m.user);
+    switch (rpc_server_inspect(c, m, &e)) {
+    case RPC_ADMIT:
+        entry->m.unary(c, m, entry->m.user);
+        break;
+    case RPC_REFUSE:
+        rpc_fail(c, &e);
+        break;
+    case RPC_TAKEN:
+        break;
+    }
     if (!c->replied)
         watch(c);
 }
@@ -190,6 +225,7 @@ static void arrived(struct rpc_op *op, bool ok)
     s->live = c;
     s->n_live++;
     armed->port->n_live++;
+    c->arrived_ns = uv_hrtime();
     c->arena_limit = s->limits.max_arena_bytes;
     arena_init(&c->arena, c->arena_limit);
     c->path = entry == NULL ? "" : entry->path;

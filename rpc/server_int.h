@@ -29,6 +29,7 @@ struct rpc_port {
     grpc_server *core;
     struct rpc_tls_file *tls; /* NULL: plain */
     rpc_authorize authorize;
+    rpc_inspect inspect;
     void *user;
     unsigned index, max_calls;
     size_t n_live;
@@ -50,6 +51,8 @@ struct rpc_server {
     bool started, stopping, done;
     struct rpc_health *health;
     struct rpc_reflection *reflection; /* made at the first question */
+    rpc_observer *observer;
+    void *observer_user;
     uv_timer_t grace;
     void (*on_stopped)(void *user);
     void *user;
@@ -57,6 +60,10 @@ struct rpc_server {
 
 /* server_call.c */
 void rpc_server_arm(struct rpc_armed *armed);
+
+/* What the listener's inspector says of a call's first message; RPC_ADMIT for the others. */
+enum rpc_inspection rpc_server_inspect(struct rpc_call *c, const ProtobufCMessage *m,
+                                       struct err *e);
 
 /* health.c, reflection.c: each adds its methods; what it keeps is freed with the server. */
 NODISCARD bool rpc_health_add(struct rpc_server *s, struct err *e);

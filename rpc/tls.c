@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/sha.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -237,6 +239,44 @@ static void property(const grpc_auth_context *context, const char *name, char *o
     out[p->value_length] = '\0';
 }
 
+/* Bytes as hex; "" for none or too many. */
+static void hex_text(const uint8_t *p, int n, char *out, size_t size)
+{
+    out[0] = '\0';
+    if (n > 0 && (size_t)n * 2 + 1 <= size)
+        hex_format((struct bytes){p, (size_t)n}, out);
+}
+
+static int64_t seconds(const ASN1_TIME *t)
+{
+    struct tm tm;
+
+    return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
+}
+
+/* What decisions need of the certificate that the handshake let through. */
+static bool certificate_read(struct rpc_peer *out)
+{
+    AUTO(bio) BIO *bio = BIO_new_mem_buf(out->pem, -1);
+    AUTO(cert) X509 *x = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    const ASN1_INTEGER *serial = x == NULL ? NULL : X509_get0_serialNumber(x);
+    const ASN1_OCTET_STRING *issuer = x == NULL ? NULL : X509_get0_authority_key_id(x);
+    uint8_t *spki = NULL;
+    int n = x == NULL ? -1 : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &spki);
+
+    ERR_clear_error();
+    if (n <= 0)
+        return false;
+    SHA256(spki, (size_t)n, out->key_pin);
+    OPENSSL_free(spki);
+    hex_text(serial->data, serial->length, out->serial, sizeof out->serial);
+    if (issuer != NULL)
+        hex_text(issuer->data, issuer->length, out->issuer_key, sizeof out->issuer_key);
+    out->not_before_s = seconds(X509_get0_notBefore(x));
+    out->not_after_s = seconds(X509_get0_notAfter(x));
+    return true;
+}
+
 void rpc_peer_read(const grpc_auth_context *context, struct rpc_peer *out)
 {
     grpc_auth_property_iterator it;
@@ -249,8 +289,8 @@ void rpc_peer_read(const grpc_auth_context *context, struct rpc_peer *out)
     p = grpc_auth_property_iterator_next(&it);
     if (p == NULL) /* TLS, but no certificate was shown */
         return;
-    out->authenticated = true;
     out->pem = p->value; /* the core ends values with a NUL */
+    out->authenticated = certificate_read(out);
     property(context, GRPC_PEER_URI_PROPERTY_NAME, out->uri, sizeof out->uri);
     property(context, GRPC_X509_CN_PROPERTY_NAME, out->common_name, sizeof out->common_name);
 }

@@ -4,6 +4,7 @@
 #define RPC_TLS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -25,6 +26,10 @@ struct rpc_peer {
     char uri[160];        /* URI SAN "bailey://<cluster>/node/<name>"; empty unless exactly one */
     char common_name[64]; /* for logs, not for decisions */
     const char *pem;      /* its certificate; lives as long as the call; NULL: none */
+    char serial[64];      /* of the certificate, lower-case hex */
+    char issuer_key[64];  /* its authority key identifier, lower-case hex; empty: it has none */
+    uint8_t key_pin[32];  /* SHA-256 of its SubjectPublicKeyInfo */
+    int64_t not_before_s, not_after_s; /* seconds since 1970 */
 };
 
 #endif
