@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "base/json.h"
-#include "tests/bench/sched_world.h"
+#include "tests/bench/sched_events.h"
 
 #define ROUNDS 5
 #define CHECKS 1000 /* placements checked, at least */
@@ -21,6 +21,7 @@ struct numbers {
     double index_s[ROUNDS], scan_s[ROUNDS], wall_s[ROUNDS]; /* decisions a second */
     double p50_ns, p99_ns, max_ns;
     double evacuate_ms, evacuate_digest_ms;
+    double event_ns[EVENT_KINDS];
     uint32_t waves;
     uint64_t moved, unmoved;
     double bytes_node, bytes_class, bytes_keep, build_s;
@@ -211,6 +212,7 @@ static void measure(uint32_t nodes, double budget_s, struct numbers *out)
         bench_decide(&b, true);
     evacuate_one(&b, false, out);
     evacuate_one(&b, true, out);
+    events_measure(&b, out->event_ns);
     out->checked = b.checked;
     out->unplaceable = b.unplaceable;
     out->wrong = b.wrong;
@@ -284,6 +286,13 @@ static void put_numbers(struct json *j, const struct numbers *n)
     json_uint(j, n->moved);
     json_key(j, "evacuateUnmoved");
     json_uint(j, n->unmoved);
+    json_key(j, "eventNs");
+    json_object(j);
+    for (unsigned i = 0; i < EVENT_KINDS; i++) {
+        json_key(j, event_names[i]);
+        json_double(j, n->event_ns[i]);
+    }
+    json_object_end(j);
     json_key(j, "checked");
     json_uint(j, n->checked);
     json_key(j, "wrong");
@@ -302,6 +311,27 @@ static void print_numbers(const struct numbers *n)
            n->nodes, median(n->index_s, ROUNDS), 1e9 / median(n->index_s, ROUNDS),
            median(n->scan_s, ROUNDS), n->p50_ns, n->p99_ns, n->max_ns, n->bytes_node, n->bytes_keep,
            n->build_s, n->checked, n->wrong, n->unplaceable, n->evacuate_ms, n->moved, n->unmoved);
+    printf("         events, ns each:");
+    for (unsigned i = 0; i < EVENT_KINDS; i++)
+        printf(" %s %.0f", event_names[i], n->event_ns[i]);
+    printf("\n");
+}
+
+/* How each kind's cost grows from the smallest fleet to the largest: about 1 but for memory's own
+ * growing distance; a path that looks at the whole fleet would show as the ratio of the sizes. */
+static void print_growth(struct json *j, const struct numbers *first, const struct numbers *last)
+{
+    json_key(j, "growth");
+    json_object(j);
+    json_key(j, "nodes");
+    json_double(j, (double)last->nodes / first->nodes);
+    json_key(j, "decision");
+    json_double(j, median(first->index_s, ROUNDS) / median(last->index_s, ROUNDS));
+    for (unsigned i = 0; i < EVENT_KINDS; i++) {
+        json_key(j, event_names[i]);
+        json_double(j, last->event_ns[i] / first->event_ns[i]);
+    }
+    json_object_end(j);
 }
 
 int main(int argc, char **argv)
@@ -312,6 +342,7 @@ int main(int argc, char **argv)
     struct json j = {.out = &text, .pretty = true};
     bool as_json = false, quick = false;
     double load[2] = {-1, -1}; /* before and after; -1: not known */
+    struct numbers first = {0}, last = {0};
     uint64_t wrong = 0;
 
     (void)getloadavg(&load[0], 1);
@@ -347,11 +378,16 @@ int main(int argc, char **argv)
 
         measure(all[i], quick ? 0.02 : 0.3, &n);
         put_numbers(&j, &n);
+        if (i == 0)
+            first = n;
+        last = n;
         wrong += n.wrong;
         if (!as_json)
             print_numbers(&n);
     }
     json_array_end(&j);
+    if (sizes_n > 1)
+        print_growth(&j, &first, &last);
     json_key(&j, "loadBefore");
     json_double(&j, load[0]);
     json_key(&j, "loadAfter");
