@@ -91,21 +91,30 @@ static bool put_artifact(struct cli *c, struct applying *a, Bailey__V1__Artifact
     return artifact->name != NULL && artifact->digest != NULL;
 }
 
+static bool put_named(struct cli *c, struct applying *a, size_t i, Bailey__V1__Artifact *artifact,
+                      bool upload)
+{
+    char path[4096];
+
+    if (artifact == NULL || artifact->path[0] == '\0')
+        return true;
+    return (artifact_path(a->file[i], artifact->path, path, sizeof path, &c->err) &&
+            put_artifact(c, a, artifact, path, upload)) ||
+           err_wrap(&c->err, "%s", a->file[i]);
+}
+
 static bool put_artifacts(struct cli *c, struct applying *a, bool upload)
 {
     for (size_t i = 0; i < a->n; i++) {
         Bailey__V1__Object *o = a->objects[i];
-        Bailey__V1__Artifact *artifact;
-        char path[4096];
+        Bailey__V1__WorkloadSpec *spec;
 
         if (o->kind_case != BAILEY__V1__OBJECT__KIND_WORKLOAD || o->workload->spec == NULL)
             continue;
-        artifact = o->workload->spec->artifact;
-        if (artifact == NULL || artifact->path[0] == '\0')
-            continue;
-        if (!artifact_path(a->file[i], artifact->path, path, sizeof path, &c->err) ||
-            !put_artifact(c, a, artifact, path, upload))
-            return err_wrap(&c->err, "%s", a->file[i]);
+        spec = o->workload->spec;
+        if (!put_named(c, a, i, spec->artifact, upload) ||
+            (spec->runtime != NULL && !put_named(c, a, i, spec->runtime->initrd, upload)))
+            return false;
     }
     return true;
 }

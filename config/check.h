@@ -6,6 +6,10 @@
 #include "base/err.h"
 #include "config/schema.h"
 
+/* The digest that names the content: of the file, or of the image's manifest; "" when neither is
+ * named. Borrowed from a. */
+const char *artifact_digest(const Bailey__V1__Artifact *a);
+
 /* Everything that must hold before the controller takes an object: required fields, names,
  * quantities, durations, ranges, vocabularies, numbers in range, labels, no empty selector, an
  * artifact that can be found, apiVersion and kind that agree with the body (absent ones are fine).

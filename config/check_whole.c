@@ -136,14 +136,50 @@ static bool selector_whole(const Bailey__V1__Selector *s, struct err *e)
     return vendors_agree(s, e);
 }
 
+const char *artifact_digest(const Bailey__V1__Artifact *a)
+{
+    const char *at = a->oci[0] == '\0' ? NULL : strchr(a->oci, '@');
+
+    return a->oci[0] == '\0' ? a->digest : at == NULL ? "" : at + 1;
+}
+
+#define OCI_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@+"
+
 static bool artifact_whole(const Bailey__V1__Artifact *a, struct err *e)
 {
-    if ((a->path[0] == '\0') != (a->digest[0] == '\0'))
-        return true;
-    return err_set(e, ERR_INPUT, "check.artifact",
-                   "an artifact needs either path or digest, got %s",
-                   a->path[0] == '\0' ? "none" : "both"),
-           err_expected(e, "path or digest");
+    int names = (a->path[0] != '\0') + (a->digest[0] != '\0') + (a->oci[0] != '\0');
+    const char *at = strstr(a->oci, "@sha256:");
+
+    if (names != 1)
+        return err_set(e, ERR_INPUT, "check.artifact",
+                       "an artifact needs either path, digest or oci, got %s",
+                       names == 0 ? "none" : names == 2 ? "both" : "all"),
+               err_expected(e, "path, digest or oci");
+    if (a->oci[0] != '\0' && (at == NULL || at == a->oci || strlen(at + 8) != 64 ||
+                              strspn(at + 8, "0123456789abcdef") != 64 ||
+                              a->oci[strspn(a->oci, OCI_LETTERS)] != '\0' || a->oci[0] == '-'))
+        return err_set(e, ERR_INPUT, "check.artifact", "the image is not named by its digest"),
+               err_field(e, "oci"), err_found(e, "%.120s", a->oci),
+               err_expected(e, "REGISTRY/NAME@sha256: and 64 hexadecimal digits");
+    return true;
+}
+
+/* What is named agrees with how it is to be run. */
+static bool workload_spec_whole(const Bailey__V1__WorkloadSpec *s, struct err *e)
+{
+    const char *kind = s->runtime == NULL ? "" : s->runtime->kind;
+    bool oci = strcmp(kind, "oci") == 0;
+
+    if (s->artifact != NULL && oci != (s->artifact->oci[0] != '\0'))
+        return err_set(e, ERR_INPUT, "check.runtime",
+                       oci ? "the runtime oci needs an image" : "an image needs the runtime oci"),
+               err_field(e, oci ? "artifact.oci" : "runtime.kind"), err_expected(e, "oci");
+    if (s->runtime != NULL && s->runtime->initrd != NULL &&
+        (strcmp(kind, "vm") != 0 || s->runtime->initrd->oci[0] != '\0'))
+        return err_set(e, ERR_INPUT, "check.runtime",
+                       "an initial file system is a file for the runtime vm"),
+               err_field(e, "runtime.initrd");
+    return true;
 }
 
 static bool health_whole(const Bailey__V1__Health *h, struct err *e)
@@ -263,6 +299,8 @@ bool message_check_whole(const ProtobufCMessage *m, struct err *e)
                    err_field(e, "%s", s->fields[i].json_name);
     if (m->descriptor == &bailey__v1__selector__descriptor)
         return selector_whole((const Bailey__V1__Selector *)(const void *)m, e);
+    if (m->descriptor == &bailey__v1__workload_spec__descriptor)
+        return workload_spec_whole((const Bailey__V1__WorkloadSpec *)(const void *)m, e);
     if (m->descriptor == &bailey__v1__artifact__descriptor)
         return artifact_whole((const Bailey__V1__Artifact *)(const void *)m, e);
     if (m->descriptor == &bailey__v1__health__descriptor)

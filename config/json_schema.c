@@ -252,7 +252,7 @@ static void together(struct json *j, const ProtobufCMessageDescriptor *type)
 {
     static const char
         *const rules[] = {"accept", "refuse", "floors"},
-               *const passed[] = {"policy", "revocation"}, *const names[] = {"path", "digest"},
+               *const passed[] = {"policy", "revocation"}, *const names[] = {"path", "digest", "oci"},
                *const conditions[] = {"vendor",   "technology", "generation", "productLine",
                                       "firmware", "tcb",        "tcbStatus",  "tcbDate",
                                       "advisory", "platformId", "assurance",  "finding"};
@@ -266,7 +266,7 @@ static void together(struct json *j, const ProtobufCMessageDescriptor *type)
     else if (type == &bailey__v1__passed__descriptor)
         one_of(j, "oneOf", passed, 2);
     else if (type == &bailey__v1__artifact__descriptor)
-        one_of(j, "oneOf", names, 2);
+        one_of(j, "oneOf", names, 3);
 }
 
 static void message(struct writer *w, const ProtobufCMessageDescriptor *type)

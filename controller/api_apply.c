@@ -40,6 +40,22 @@ static struct workload *scratch_new(const Bailey__V1__Workload *m)
     return STEAL(w);
 }
 
+static bool check_initrd(struct state *st, Bailey__V1__Workload *m, bool dry_run, struct err *e)
+{
+    Bailey__V1__Artifact *a = m->spec->runtime == NULL ? NULL : m->spec->runtime->initrd;
+    uint64_t size = 0;
+
+    if (a == NULL)
+        return true;
+    if (a->path[0] != '\0' || (!artifact_stat(st, a->digest, &size) && !dry_run))
+        return err_set(e, ERR_MISSING, "artifact.missing",
+                       "the cluster does not have the initial file system"),
+               err_field(e, "spec.runtime.initrd"), err_found(e, "%s", a->digest),
+               err_mend(e, "name a path, so that bailey apply uploads it");
+    a->size = size;
+    return true;
+}
+
 /* A dry run comes before the upload: there the artifact need not be in the store yet. */
 static bool check_workload(struct state *st, const struct effective *ef, Bailey__V1__Workload *m,
                            bool dry_run, struct err *e)
@@ -52,12 +68,15 @@ static bool check_workload(struct state *st, const struct effective *ef, Bailey_
         return err_set(e, ERR_CONFLICT, "workload.deleting", "workload %s is being deleted",
                        old->object.key),
                err_mend(e, "wait until its keeps have stopped, then apply again");
-    if (!artifact_stat(st, m->spec->artifact->digest, &size) && !dry_run)
+    if (m->spec->artifact->oci[0] == '\0' &&
+        !artifact_stat(st, m->spec->artifact->digest, &size) && !dry_run)
         return err_set(e, ERR_MISSING, "artifact.missing",
                        "the cluster does not have the artifact"),
                err_field(e, "spec.artifact.digest"), err_found(e, "%s", m->spec->artifact->digest),
                err_mend(e, "name a path, so that bailey apply uploads it");
     m->spec->artifact->size = size;
+    if (!check_initrd(st, m, dry_run, e))
+        return false;
     w = scratch_new(m);
     if (w == NULL)
         return err_set(e, ERR_NOMEM, "api.memory", "no memory");

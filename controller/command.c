@@ -35,6 +35,7 @@ static void send_start(struct state *st, struct keep *k)
     s.artifact_digest = k->msg->spec->artifact_digest;
     s.artifact_size = w->msg->spec->artifact->size;
     s.artifact_name = w->msg->spec->artifact->name;
+    s.artifact_oci = w->msg->spec->artifact->oci;
     s.runtime = w->msg->spec->runtime;
     s.limits = k->msg->spec->limits;
     s.restart = w->msg->spec->restart;

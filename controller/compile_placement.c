@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "config/quantity.h"
+#include "controller/runtime_label.h"
 #include "controller/state.h"
 
 #define CPU_MILLI 100
@@ -86,17 +87,32 @@ static bool compile_prefer(struct workload *w, const Bailey__V1__Placement *p, s
     return true;
 }
 
+/* A runtime other than the one every node has is a label that node_publish() gives to nodes which
+ * declare it: so a keep without such a node stays pending, and says so. */
+static bool compile_runtime(struct workload *w, struct label *v, struct err *e)
+{
+    const Bailey__V1__Runtime *r = w->msg->spec->runtime;
+    char key[64];
+
+    if (r == NULL || r->kind[0] == '\0' || strcmp(r->kind, "sandbox") == 0)
+        return true;
+    (void)snprintf(key, sizeof key, RUNTIME_LABEL "%.40s", r->kind);
+    v[w->demand.labels_n].key = arena_strdup(&w->arena, key);
+    v[w->demand.labels_n].value = "works";
+    return v[w->demand.labels_n++].key != NULL || no_memory(e);
+}
+
 static bool compile_labels(struct workload *w, const Bailey__V1__Placement *p, struct err *e)
 {
-    struct label *v = arena_array(&w->arena, p->n_nodes + 1, sizeof *v);
+    struct label *v = arena_array(&w->arena, (p == NULL ? 0 : p->n_nodes) + 1, sizeof *v);
 
     if (v == NULL)
         return no_memory(e);
-    for (size_t i = 0; i < p->n_nodes; i++)
+    for (size_t i = 0; p != NULL && i < p->n_nodes; i++)
         v[i] = (struct label){p->nodes[i]->key, p->nodes[i]->value};
     w->demand.labels = v;
-    w->demand.labels_n = p->n_nodes;
-    return true;
+    w->demand.labels_n = p == NULL ? 0 : p->n_nodes;
+    return compile_runtime(w, v, e);
 }
 
 static bool check_neighbours(const Bailey__V1__Placement *p, struct err *e)
@@ -123,11 +139,11 @@ bool workload_compile_place(struct state *st, struct workload *w, struct err *e)
     w->relations = NULL; /* the arena is a new one */
     w->all_or_nothing = false;
     w->demand.replicas = w->msg->spec->replicas;
-    if (!compile_resources(w, e))
+    if (!compile_resources(w, e) || !compile_labels(w, p, e))
         return false;
     if (p == NULL)
         return true;
-    if (!compile_labels(w, p, e) || !compile_spread(w, p, e) || !compile_prefer(w, p, e) ||
+    if (!compile_spread(w, p, e) || !compile_prefer(w, p, e) ||
         !check_neighbours(p, e))
         return false;
     w->demand.priority = p->priority;

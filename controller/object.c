@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "base/str.h"
+#include "controller/runtime_label.h"
 #include "controller/state.h"
 #include "controller/txn.h"
 
@@ -152,6 +153,7 @@ void node_publish(struct state *st, struct node *n)
 {
     const Bailey__V1__Declared *d = n->msg->status->declared;
     struct label labels[64];
+    char runtimes[RUNTIMES][64];
     size_t labels_n = d == NULL ? 0 : d->n_labels;
     struct node_spec spec = {.name = n->object.key,
                              .facts = n->has_facts ? &n->facts : NULL,
@@ -164,6 +166,11 @@ void node_publish(struct state *st, struct node *n)
 
     for (size_t i = 0; i < labels_n && spec.labels_n < 64; i++)
         labels[spec.labels_n++] = (struct label){d->labels[i]->key, d->labels[i]->value};
+    for (size_t i = 0; d != NULL && i < d->n_runtimes && i < RUNTIMES && spec.labels_n < 64; i++) {
+        (void)snprintf(runtimes[i], sizeof runtimes[i], RUNTIME_LABEL "%.40s", d->runtimes[i]);
+        if (strcmp(d->runtimes[i], "sandbox") != 0) /* workloads do not ask for it */
+            labels[spec.labels_n++] = (struct label){runtimes[i], "works"};
+    }
     if (d != NULL && d->capacity != NULL)
         spec.capacity = (struct resources){.cpu_milli = d->capacity->cpu_milli,
                                            .memory = d->capacity->memory_bytes,

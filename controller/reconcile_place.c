@@ -5,7 +5,9 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "base/str.h"
+#include "config/check.h"
 #include "controller/command.h"
+#include "controller/metrics.h"
 #include "controller/move.h"
 #include "controller/reconcile.h"
 #include "controller/reconcile_int.h"
@@ -68,7 +70,7 @@ static void keep_bind(struct state *st, struct workload *w, uint32_t replica,
         spec.replaces = old->msg->metadata->uid;
     spec.node = n->object.key;
     spec.workload_generation = w->msg->metadata->generation;
-    spec.artifact_digest = w->msg->spec->artifact->digest;
+    spec.artifact_digest = (char *)(uintptr_t)artifact_digest(w->msg->spec->artifact);
     spec.epoch = ++st->cluster->keep_epoch;
     spec.policy_revision = st->cluster->policy_revision;
     spec.limits = &limits;
@@ -81,6 +83,7 @@ static void keep_bind(struct state *st, struct workload *w, uint32_t replica,
     BUG_ON(k == NULL);
     k->id = d->keep;
     keep_publish(st, k);
+    metrics_placed(st->metrics);
     if (old != NULL)
         old->replacement = k;
     event_add(st, &k->object, "normal", "keep.scheduled", "controller", "bound to node %s%s%s",
