@@ -274,14 +274,15 @@ bool init_server(const struct init *in, const char *const *hosts, size_t n, int6
            file_write(in_dir(in, "pki/server.pem", path), 0644, buf_bytes(&pem), e);
 }
 
-bool init_endpoints(const struct init *in, const char *api, const char *enrolment, struct err *e)
+bool init_endpoints(const struct init *in, const char *api, const char *enrolment, const char *http,
+                    struct err *e)
 {
     char path[PATH_SIZE];
     AUTO_BUF struct buf context = {0};
     AUTO_BUF struct buf endpoint = {0};
 
     buf_printf(&context, "server: %s\nca: ca.pem\ncertificate: client.pem\nkey: client.key\n", api);
-    buf_printf(&endpoint, "%s\n%s\n", api, enrolment);
+    buf_printf(&endpoint, "%s\n%s\n%s%s", api, enrolment, http, http[0] == '\0' ? "" : "\n");
     return buf_ok(&context, e) && buf_ok(&endpoint, e) &&
            file_write(in_dir(in, "admin/context.yaml", path), 0644, buf_bytes(&context), e) &&
            file_write(in_dir(in, "endpoint", path), 0644, buf_bytes(&endpoint), e);

@@ -27,9 +27,10 @@ void init_close(struct init *in);
 NODISCARD bool init_server(const struct init *in, const char *const *hosts, size_t n, int64_t now_s,
                            struct err *e);
 
-/* endpoint and admin/context.yaml, once the real ports are known. */
+/* endpoint and admin/context.yaml, once the real ports are known. http: "" where nothing listens.
+ */
 NODISCARD bool init_endpoints(const struct init *in, const char *api, const char *enrolment,
-                              struct err *e);
+                              const char *http, struct err *e);
 
 /* Writes a file whole or not at all: temporary file, fsync, rename, fsync of the folder. */
 NODISCARD bool file_write(const char *path, unsigned mode, struct bytes content, struct err *e);

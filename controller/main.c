@@ -11,7 +11,9 @@
 #include "controller/authorize.h"
 #include "controller/collateral_fetch.h"
 #include "controller/enrol.h"
+#include "controller/http.h"
 #include "controller/init.h"
+#include "controller/metrics.h"
 #include "controller/reconcile.h"
 #include "controller/session_rpc.h"
 #include "controller/txn.h"
@@ -27,6 +29,9 @@ static const char usage[] =
     "  --data DIR               where the cluster lives (required)\n"
     "  --listen HOST:PORT       operators and agents, mutual TLS (127.0.0.1:8440)\n"
     "  --enrol-listen HOST:PORT new nodes, by token (127.0.0.1:8441)\n"
+    "  --http-listen ADDR:PORT  metrics for Prometheus and health, plain HTTP, to be read by "
+    "whoever\n"
+    "                           can connect: 127.0.0.1:8442 (none: nothing listens)\n"
     "  --advertise HOST         the name or address others reach this host by\n"
     "  --allow-simulated        simulated evidence may count, marked everywhere\n"
     "  --lease TIME             a node is lost without a heartbeat for this long (10s)\n"
@@ -46,7 +51,7 @@ static const char usage[] =
     "credentials are in DIR/admin: bailey --context DIR/admin/context.yaml status\n";
 
 struct command_line {
-    const char *data, *listen, *enrol, *advertise, *fetch;
+    const char *data, *listen, *enrol, *http, *advertise, *fetch;
     struct options options;
     enum log_level level;
     int ready_fd;
@@ -61,6 +66,7 @@ struct program {
     uv_signal_t sigterm, sigint;
     struct store *store;
     struct collateral_keeper *keeper;
+    struct http_server *http; /* NULL: nothing listens */
 };
 
 static int wrong(const char *what, const char *value)
@@ -84,6 +90,7 @@ enum {
     OPT_DATA = 256,
     OPT_LISTEN,
     OPT_ENROL,
+    OPT_HTTP,
     OPT_ADVERTISE,
     OPT_SIM,
     OPT_LEASE,
@@ -100,6 +107,7 @@ static const struct option longopts[] = {
     {"data", required_argument, NULL, OPT_DATA},
     {"listen", required_argument, NULL, OPT_LISTEN},
     {"enrol-listen", required_argument, NULL, OPT_ENROL},
+    {"http-listen", required_argument, NULL, OPT_HTTP},
     {"advertise", required_argument, NULL, OPT_ADVERTISE},
     {"allow-simulated", no_argument, NULL, OPT_SIM},
     {"lease", required_argument, NULL, OPT_LEASE},
@@ -127,6 +135,9 @@ static int take_option(int c, struct command_line *o)
         return -1;
     case OPT_ENROL:
         o->enrol = optarg;
+        return -1;
+    case OPT_HTTP:
+        o->http = optarg;
         return -1;
     case OPT_ADVERTISE:
         o->advertise = optarg;
@@ -216,10 +227,27 @@ static void endpoint(char *out, size_t size, const char *host, int port)
     snprintf(out, size, strchr(host, ':') == NULL ? "%s:%d" : "[%s]:%d", host, port);
 }
 
+/* The address stands in DIR/endpoint as well, on its third line. */
+static bool listen_http(struct program *p, const char *address, char *at, size_t size,
+                        struct err *e)
+{
+    char host[256];
+    int port;
+
+    at[0] = '\0';
+    if (address == NULL)
+        return true;
+    if (!split_host(address, host, sizeof host, e) ||
+        !http_server_new(p->loop, address, metrics_routes, &p->state, &p->http, &port, e))
+        return false;
+    endpoint(at, size, reachable(host, NULL), port);
+    return true;
+}
+
 static bool listen_on(struct program *p, const struct command_line *o, struct err *e)
 {
     char host[256], enrol_host[256], own[256] = "localhost", server[640], key[640], ca[640];
-    char api_at[300], enrol_at[300];
+    char api_at[300], enrol_at[300], http_at[300];
     const char *hosts[] = {"localhost", "127.0.0.1", "::1", own, host, enrol_host, o->advertise};
     struct rpc_listener l = {.address = o->listen,
                              .tls = {ca, server, key},
@@ -241,16 +269,17 @@ static bool listen_on(struct program *p, const struct command_line *o, struct er
         return false;
     l.address = o->enrol;
     l.client_cert = RPC_CLIENT_CERT_NONE;
-    if (!rpc_server_listen(p->server, &l, &enrol_port, e))
+    if (!rpc_server_listen(p->server, &l, &enrol_port, e) ||
+        !listen_http(p, o->http, http_at, sizeof http_at, e))
         return false;
     endpoint(api_at, sizeof api_at, reachable(host, o->advertise), port);
     endpoint(enrol_at, sizeof enrol_at, reachable(enrol_host, o->advertise), enrol_port);
     if (!api_serve(&p->state, p->server, 1, e) || !session_serve(&p->state, p->server, 1, e) ||
         !enrol_serve(&p->state, p->server, 2, e) ||
-        !init_endpoints(&p->init, api_at, enrol_at, e) || !rpc_server_start(p->server, e))
+        !init_endpoints(&p->init, api_at, enrol_at, http_at, e) || !rpc_server_start(p->server, e))
         return false;
     log_info("ready", LOG_STR("api", api_at), LOG_STR("enrolment", enrol_at),
-             LOG_STR("cluster", p->init.cluster_id),
+             LOG_STR("http", http_at), LOG_STR("cluster", p->init.cluster_id),
              LOG_INT("epoch", p->state.cluster->controller_epoch));
     return true;
 }
@@ -285,6 +314,9 @@ static bool start(struct program *p, const struct command_line *o, struct err *e
         !state_init(&p->state, p->loop, p->store, &clock_system, e))
         return false;
     p->state.options = o->options;
+    p->state.metrics = metrics_new();
+    if (p->state.metrics == NULL)
+        return err_set(e, ERR_NOMEM, "main.memory", "no memory");
     p->state.ca = p->init.ca;
     p->state.data_dir = p->init.dir;
     if (!state_load(&p->state, e) || !begin_epoch(p, e) || !reconcile_init(&p->state, e) ||
@@ -293,6 +325,7 @@ static bool start(struct program *p, const struct command_line *o, struct err *e
     p->server = rpc_server_new(&p->rpc, NULL);
     if (p->server == NULL)
         return err_set(e, ERR_NOMEM, "main.memory", "no memory");
+    rpc_server_observe(p->server, metrics_call, p->state.metrics);
     p->keeper = collateral_keeper_new(&p->state, o->fetch);
     if (p->keeper == NULL)
         return err_set(e, ERR_NOMEM, "main.memory", "no memory");
@@ -338,6 +371,7 @@ static void on_signal(uv_signal_t *sig, int number)
     collateral_keeper_close(STEAL(p->keeper));
     uv_close((uv_handle_t *)&p->sigterm, NULL);
     uv_close((uv_handle_t *)&p->sigint, NULL);
+    http_server_close(STEAL(p->http));
     rpc_server_stop(STEAL(p->server), STOP_GRACE_MS, on_server_stopped, p);
 }
 
@@ -350,6 +384,7 @@ static void finish(struct program *p)
     txn_fini(&p->state);
     store_close(p->store);
     uv_run(p->loop, UV_RUN_DEFAULT);
+    metrics_free(p->state.metrics);
     state_fini(&p->state);
     init_close(&p->init);
 }

@@ -6,6 +6,7 @@
 #include "config/convert_facts.h"
 #include "controller/collateral.h"
 #include "controller/command.h"
+#include "controller/metrics.h"
 #include "controller/reconcile.h"
 #include "controller/session_int.h"
 #include "controller/verify.h"
@@ -151,6 +152,7 @@ static void on_verified(void *data, const struct verify_result *r)
     struct session *s = data;
     struct state *st = s->st;
 
+    metrics_verdict(st->metrics, r->good ? "" : r->err.reason);
     if (s->node != NULL && s->fsm.state == SESSION_VERIFYING) {
         collateral_note(st, s->node->object.key, &r->needs);
         if (r->good)

@@ -116,6 +116,7 @@ struct options { /* as given on the command line */
 
 struct audit;
 struct txn;
+struct metrics;
 struct watcher;
 struct ca;
 struct collateral;
@@ -132,6 +133,7 @@ struct state {
     struct ca *ca;
     struct collateral *collateral; /* what vendors signed */
     struct verifier *verifier;
+    struct metrics *metrics; /* NULL: nothing is counted; metrics.h */
     struct audit *audit; /* audit.h; NULL: nothing is recorded */
     const char *data_dir;
     Bailey__V1__ClusterRecord *cluster;

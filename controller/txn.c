@@ -7,6 +7,7 @@
 #include "base/rand.h"
 #include "controller/audit.h"
 #include "controller/kind.h"
+#include "controller/metrics.h"
 #include "controller/policy_state.h"
 #include "controller/reconcile.h"
 #include "controller/view.h"
@@ -28,7 +29,8 @@ struct shown { /* a change that watchers hear of */
 struct txn_batch {
     struct state *st;
     struct store_batch *ops;
-    uint64_t revision;
+    uint64_t revision, given_ns;
+    size_t records;
     struct effect *effects, **effects_end;
     struct shown *shown, **shown_end;
 };
@@ -258,6 +260,7 @@ static void on_durable(void *data)
     struct state *st = b->st;
 
     st->committed = b->revision;
+    metrics_commit(st->metrics, (uv_hrtime() - b->given_ns) / 1000, b->records);
     if (st->txn->newest == b)
         st->txn->newest = NULL;
     while (b->shown != NULL) {
@@ -309,12 +312,21 @@ void txn_flush(struct state *st)
     audit_flush(st);
     t->open = NULL;
     t->newest = b;
+    b->given_ns = uv_hrtime();
+    b->records = store_batch_count(b->ops);
     store_commit(st->store, STEAL(b->ops), on_durable, b);
 }
 
 bool txn_idle(const struct state *st)
 {
     return st->txn->open == NULL && st->txn->newest == NULL;
+}
+
+int64_t txn_waits_ms(const struct state *st)
+{
+    const struct txn_batch *b = st->txn->newest;
+
+    return b == NULL ? 0 : (int64_t)((uv_hrtime() - b->given_ns) / 1000000);
 }
 
 bool txn_settled(const struct state *st, const struct object *o)

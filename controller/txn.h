@@ -37,6 +37,8 @@ void txn_after(struct state *st, txn_effect_fn *fn, void *data);
 /* Commits what is open. The loop's hooks call it after every round. */
 void txn_flush(struct state *st);
 bool txn_idle(const struct state *st); /* nothing open, nothing under way */
+/* For how long the newest batch under way has waited for the store, in milliseconds; 0: none is. */
+int64_t txn_waits_ms(const struct state *st);
 
 /* True when the object's last change is durable: only then may others hear of it. */
 bool txn_settled(const struct state *st, const struct object *o);

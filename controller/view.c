@@ -68,7 +68,7 @@ static Bailey__V1__Object *view_workload(const struct state *st, const struct wo
     return v;
 }
 
-static Bailey__V1__NodeStatus__TrustState trust(const struct state *st, const struct node *n)
+Bailey__V1__NodeStatus__TrustState view_node_trust(const struct state *st, const struct node *n)
 {
     if (n->msg->status->trust == NODE_TRUST(refused))
         return NODE_TRUST(refused);
@@ -93,7 +93,7 @@ static Bailey__V1__Object *view_node(const struct state *st, const struct node *
         s->link = NODE_LINK(connected);
     else
         s->link = n->seen ? NODE_LINK(lost) : NODE_LINK(awaited);
-    s->trust = trust(st, n);
+    s->trust = view_node_trust(st, n);
     if (n->last_seen_ms != 0)
         s->last_seen_at = text(time_format(n->last_seen_ms / 1000, seen));
     bailey__v1__capacity__init(used);

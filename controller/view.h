@@ -6,6 +6,9 @@
 
 /* In memory of `a`; borrows from the state: pack it before anything changes. NULL: arena full. */
 Bailey__V1__Object *view_object(const struct state *st, const struct object *o, struct arena *a);
+/* What holds of a node's evidence at this moment. */
+Bailey__V1__NodeStatus__TrustState view_node_trust(const struct state *st, const struct node *n);
+
 Bailey__V1__Object *view_event(const Bailey__V1__Event *ev, struct arena *a);
 
 /* The parts that policies are about; view_policy.c. */
