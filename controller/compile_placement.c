@@ -143,8 +143,7 @@ bool workload_compile_place(struct state *st, struct workload *w, struct err *e)
         return false;
     if (p == NULL)
         return true;
-    if (!compile_spread(w, p, e) || !compile_prefer(w, p, e) ||
-        !check_neighbours(p, e))
+    if (!compile_spread(w, p, e) || !compile_prefer(w, p, e) || !check_neighbours(p, e))
         return false;
     w->demand.priority = p->priority;
     w->demand.exclusive = p->exclusive;

@@ -76,13 +76,13 @@ struct workload {
     struct policy_rules trust; /* what holds for it: its own rules, policies, exceptions */
     struct placing last;       /* why replicas are pending */
     uint32_t pending;
-    uint32_t waiting;    /* keeps that have to move and have no other place */
-    uint32_t failures;   /* in a row, of keeps that nobody told to end */
+    uint32_t waiting;      /* keeps that have to move and have no other place */
+    uint32_t failures;     /* in a row, of keeps that nobody told to end */
     int64_t preempt_at_ms; /* boottime: no room is made for it at others' cost before */
-    int64_t retry_at_ms; /* boottime: nothing is placed before */
-    char retry_why[128]; /* how the last of those keeps ended */
-    int64_t wake_ms;     /* boottime when it must be looked at again; INT64_MAX: not */
-    bool due;            /* to be reconciled */
+    int64_t retry_at_ms;   /* boottime: nothing is placed before */
+    char retry_why[128];   /* how the last of those keeps ended */
+    int64_t wake_ms;       /* boottime when it must be looked at again; INT64_MAX: not */
+    bool due;              /* to be reconciled */
 };
 
 struct node {
@@ -134,15 +134,15 @@ struct state {
     struct collateral *collateral; /* what vendors signed */
     struct verifier *verifier;
     struct metrics *metrics; /* NULL: nothing is counted; metrics.h */
-    struct audit *audit; /* audit.h; NULL: nothing is recorded */
+    struct audit *audit;     /* audit.h; NULL: nothing is recorded */
     const char *data_dir;
     Bailey__V1__ClusterRecord *cluster;
     int64_t started_wall_ms, started_ms; /* wall, boottime */
     struct map workloads, nodes, keeps, keeps_by_uid, tokens;
-    struct effective *effective;                 /* effective.h */
+    struct effective *effective; /* effective.h */
     /* of struct trust_object, policy_state.h */
     struct map policies, advisories, exceptions, revocations;
-    VEC(Bailey__V1__Event *) events;             /* oldest first */
+    VEC(Bailey__V1__Event *) events; /* oldest first */
     struct fleet *fleet;
     size_t related; /* workloads compiled that name neighbours: a hint, it never shrinks */
     uint64_t next_id;
