@@ -37,16 +37,19 @@ void finding_add(struct findings *f, enum finding_state state, const char *name,
     BUG_ON(!vec_push(&f->all, x));
 }
 
-static void look_sandbox(struct findings *f)
+static void look_runtimes(struct findings *f)
 {
-    struct err e = {0};
+    const struct runtime *r;
 
-    if (sandbox_probe(&e))
-        finding_add(f, FINDING_OK, "sandbox", "a trial run succeeded", "");
-    else
-        finding_add(f, FINDING_BROKEN, "sandbox", e.msg,
-                    "install bubblewrap and allow user namespaces "
-                    "(sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces)");
+    for (size_t i = 0; (r = runtime_at(i)) != NULL; i++) {
+        char what[160] = "";
+        struct err e = {0};
+
+        if (r->probe(what, sizeof what, &e))
+            finding_add(f, FINDING_OK, r->name, what, "");
+        else /* most workloads want the first */
+            finding_add(f, i == 0 ? FINDING_BROKEN : FINDING_ABSENT, r->name, e.msg, r->mend);
+    }
 }
 
 static void look_limits(struct findings *f)
@@ -204,7 +207,7 @@ int doctor_main(int argc, char **argv)
     if (left) {
         doctor_leftovers(&f, data);
     } else {
-        look_sandbox(&f), look_seccomp(&f), look_landlock(&f), look_limits(&f), look_tee(&f);
+        look_runtimes(&f), look_seccomp(&f), look_landlock(&f), look_limits(&f), look_tee(&f);
         if (data != NULL)
             look_data(&f, data);
     }

@@ -5,7 +5,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "agent/loader/sandbox.h"
+#include "agent/runtime.h"
 #include "base/log.h"
 
 #define VERSION "0.1.0"
@@ -92,14 +92,23 @@ static bool sources(const struct inventory_options *o, struct arena *a, Bailey__
 
 static void runtimes(struct arena *a, Bailey__V1__Declared *d)
 {
-    struct err e = {0};
+    const struct runtime *r;
+    size_t n = 0;
 
-    d->runtimes = arena_array(a, 1, sizeof *d->runtimes);
-    if (!sandbox_probe(&e)) {
-        log_warn("runtime sandbox does not work here", LOG_ERR(&e));
-        return;
+    while (runtime_at(n) != NULL)
+        n++;
+    d->runtimes = arena_array(a, n, sizeof *d->runtimes);
+    for (size_t i = 0; d->runtimes != NULL && (r = runtime_at(i)) != NULL; i++) {
+        char what[160];
+        struct err e = {0};
+
+        if (r->probe(what, sizeof what, &e))
+            d->runtimes[d->n_runtimes++] = arena_strdup(a, r->name);
+        else if (i == 0)
+            log_warn("runtime sandbox does not work here", LOG_ERR(&e));
+        else
+            log_info("runtime not offered", LOG_STR("runtime", r->name), LOG_ERR(&e));
     }
-    d->runtimes[d->n_runtimes++] = arena_strdup(a, "sandbox");
 }
 
 bool inventory(const struct inventory_options *o, struct arena *a, Bailey__V1__Declared **out,

@@ -12,6 +12,7 @@
 #include "agent/file.h"
 #include "agent/loader/keep.h"
 #include "agent/loader/limits.h"
+#include "agent/runtime.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -190,7 +191,7 @@ void keep_end(struct keep *k, const char *exit, const char *reason)
     proto_pack(&k->report.base, &b);
     if (!file_replace(k->dir_fd, KEEP_REPORT, buf_bytes(&b), 0600, &e))
         log_warn("report not kept", LOG_STR("keep", k->spec->name), LOG_ERR(&e));
-    limits_sweep(k->group[0] != '\0' ? k->group : k->spec->keep_uid);
+    sweeper_add(&k->all->sweeper, k->group[0] != '\0' ? k->group : k->spec->keep_uid);
     tell(k);
 }
 
@@ -400,8 +401,7 @@ static bool start_check(struct keeps *all, const Bailey__V1__StartKeep *s, struc
 {
     if (!keep_uid_ok(s->keep_uid))
         return err_set(e, ERR_INPUT, "keep.uid", "not a uid");
-    if (s->runtime != NULL && s->runtime->kind[0] != '\0' &&
-        strcmp(s->runtime->kind, "sandbox") != 0)
+    if (s->runtime != NULL && runtime_find(s->runtime->kind) == NULL)
         return err_set(e, ERR_INPUT, "runtime.unknown", "runtime %.40s", s->runtime->kind);
     return epochs_admit(all->epochs, s, e);
 }
@@ -489,6 +489,7 @@ void keeps_close(struct keeps *all)
         keep_free(all->all.v[i]);
     }
     spares_close(&all->spares);
+    sweeper_close(&all->sweeper);
     vec_fini(&all->all);
 }
 

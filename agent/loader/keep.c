@@ -51,7 +51,8 @@ struct keep {
     const Bailey__V1__StartKeep *spec;
     struct supervise life;
     struct limits limits;
-    struct sandbox box;
+    const struct runtime *runtime;
+    struct run box;
     bool prepared; /* limits and box are, and nothing runs in them yet */
     char group[LIMITS_NAME];
     struct health health;
@@ -155,7 +156,7 @@ static void box_close(struct keep *k)
 static bool prepare(struct keep *k, struct err *e)
 {
     limits_make(&k->limits, k->group);
-    k->prepared = sandbox_prepare(&k->limits, &k->box, e);
+    k->prepared = runtime_find("")->prepare(&k->limits, &k->box, e);
     if (!k->prepared)
         limits_remove(&k->limits);
     return k->prepared;
@@ -165,25 +166,31 @@ static void unprepare(struct keep *k)
 {
     if (!k->prepared)
         return;
-    sandbox_discard(&k->box);
+    run_discard(&k->box);
     limits_remove(&k->limits);
     k->prepared = false;
 }
 
-static bool start_prepared(struct keep *k, struct err *e)
+static bool start_run(struct keep *k, struct err *e)
 {
     const Bailey__V1__Capacity *c = k->spec->limits;
+    struct run_options o = {.spec = k->spec,
+                                  .artifact = k->options.artifact,
+                                  .initrd = k->options.initrd == NULL ? "" : k->options.initrd,
+                                  .folder = k->options.dir};
 
-    if (!k->prepared && !prepare(k, e))
-        return false;
-    limits_set(&k->limits, c == NULL ? 0 : c->cpu_milli, c == NULL ? 0 : c->memory_bytes);
-    if (sandbox_start(k->spec, k->options.artifact, k->limits.memory ? 0 : k->limits.memory_bytes,
-                      &k->box, e)) {
-        k->prepared = false;
-        return true;
-    }
-    limits_remove(&k->limits);
+    if (!k->prepared)
+        limits_make(&k->limits, k->group);
+    if (k->prepared && (k->runtime->can & RUNTIME_PREPARES) == 0)
+        run_discard(&k->box);
+    if (!k->prepared)
+        k->box = run_none();
     k->prepared = false;
+    limits_set(&k->limits, c == NULL ? 0 : c->cpu_milli, c == NULL ? 0 : c->memory_bytes);
+    o.as_bytes = k->limits.memory ? 0 : k->limits.memory_bytes;
+    if (k->runtime->start(&o, &k->limits, &k->box, e))
+        return true;
+    limits_remove(&k->limits);
     return false;
 }
 
@@ -192,8 +199,8 @@ static void start(struct keep *k)
     struct err e = {0};
 
     k->failure = (struct err){0};
-    if (!start_prepared(k, &e)) {
-        log_error("sandbox not started", LOG_ERR(&e));
+    if (!start_run(k, &e)) {
+        log_error("keep's program not started", LOG_ERR(&e));
         step(k, (struct supervise_event){.kind = SUPERVISE_FAILED, .text = e.msg});
         return;
     }
@@ -209,9 +216,9 @@ static void step(struct keep *k, struct supervise_event ev)
     unsigned todo = supervise_step(&k->life, &ev, boottime());
 
     if ((todo & SUPERVISE_DO_TERM) != 0)
-        k->term_owed = !sandbox_term(&k->box);
+        k->term_owed = !k->runtime->term(&k->box);
     if ((todo & SUPERVISE_DO_KILL) != 0)
-        sandbox_kill(&k->box, &k->limits);
+        run_kill(&k->box, &k->limits);
     if ((todo & SUPERVISE_DO_END) != 0) {
         k->ended_wall_ms = wall();
         k->done = true;
@@ -252,17 +259,17 @@ static void output_drain(struct keep *k)
 
 static void info_read(struct keep *k)
 {
-    sandbox_info(&k->box);
+    k->runtime->info(&k->box);
     k->fds[FD_INFO].fd = k->box.info_fd;
 }
 
 static void status_read(struct keep *k)
 {
-    enum sandbox_news news = sandbox_status(&k->box, k->options.artifact, &k->failure);
+    enum run_news news = k->runtime->status(&k->box, k->options.artifact, &k->failure);
     char text[160];
 
     k->fds[FD_STATUS].fd = k->box.status_fd;
-    if (news != SANDBOX_RUNS)
+    if (news != RUN_RUNS)
         return;
     for (int i = 0; i < 4 && k->fds[FD_INFO].fd >= 0; i++)
         info_read(k); /* it came before */
@@ -428,7 +435,7 @@ static void loop(struct keep *k)
         if (n < 0 && errno != EINTR)
             return;
         if (k->term_owed)
-            k->term_owed = k->alive && !sandbox_term(&k->box);
+            k->term_owed = k->alive && !k->runtime->term(&k->box);
         /* the lease first: nothing may be served before it */
         if (n > 0 && k->fds[FD_DEADLINE].revents != 0)
             dispatch(k, FD_DEADLINE);
@@ -448,7 +455,9 @@ static bool spec_load(struct keep *k, struct err *e)
         !proto_unpack(&bailey__v1__start_keep__descriptor, buf_bytes(&packed), &k->arena, &m, e))
         return err_wrap(e, "spec");
     k->spec = (const Bailey__V1__StartKeep *)m;
-    return true;
+    k->runtime = runtime_find(k->spec->runtime == NULL ? "" : k->spec->runtime->kind);
+    return k->runtime != NULL ||
+           err_set(e, ERR_INPUT, "runtime.unknown", "runtime %.40s", k->spec->runtime->kind);
 }
 
 /* The duration, or the schema's default where it is absent or wrong. */

@@ -167,8 +167,10 @@ static const char *const all_hierarchies[] = {ROOT "/unified", ROOT, ROOT "/memo
                                               ROOT "/cpu"};
 #define HIERARCHIES (sizeof all_hierarchies / sizeof all_hierarchies[0])
 
-void limits_sweep(const char *name)
+bool limits_sweep(const char *name)
 {
+    bool gone = true;
+
     for (size_t i = 0; i < HIERARCHIES; i++) {
         struct limits l = {.n = 1};
 
@@ -177,8 +179,10 @@ void limits_sweep(const char *name)
         if (access(l.path[0], F_OK) != 0)
             continue;
         limits_kill(&l);
-        limits_remove(&l);
+        if (rmdir(l.path[0]) != 0 && errno == EBUSY)
+            gone = false;
     }
+    return gone;
 }
 
 bool limits_populated(const char *name)

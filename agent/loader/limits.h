@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 #define LIMITS_GROUPS 4
 #define LIMITS_NAME 40 /* the most a cgroup's name has, with its NUL */
 
@@ -37,8 +39,9 @@ void limits_rlimits(uint64_t as_bytes);
 void limits_kill(const struct limits *l);          /* SIGKILL to all in the cgroup, where it can */
 bool limits_out_of_memory(const struct limits *l); /* the kernel ended something for memory */
 void limits_remove(const struct limits *l);
-/* What a loader that died left behind in the cgroups `name`: ends and removes it. */
-void limits_sweep(const char *name);
+/* What a loader that died left behind in the cgroups `name`: ends and removes it, without waiting.
+ * False: something is on its way out there; try again. */
+NODISCARD bool limits_sweep(const char *name);
 /* Whether a process is in one of the cgroups `name`. */
 bool limits_populated(const char *name);
 /* Calls each(user, name) for every cgroup below "bailey" whose name begins with prefix; a name that

@@ -219,7 +219,7 @@ static bool child_make(struct child *c, struct err *e)
     return c->entry >= 0 || err_errno(e, errno, "sandbox.entry-missing", "bailey-entry");
 }
 
-static bool spawn(struct child *c, const struct limits *l, struct sandbox *s, struct err *e)
+static bool spawn(struct child *c, const struct limits *l, struct run *s, struct err *e)
 {
     int p[10] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
 
@@ -246,18 +246,12 @@ static bool spawn(struct child *c, const struct limits *l, struct sandbox *s, st
     return true;
 }
 
-bool sandbox_prepare(const struct limits *l, struct sandbox *s, struct err *e)
+static bool prepare(const struct limits *l, struct run *s, struct err *e)
 {
     struct child c = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0};
     bool ok;
 
-    *s = (struct sandbox){.info_fd = -1,
-                          .status_fd = -1,
-                          .out_fd = -1,
-                          .err_fd = -1,
-                          .go_fd = -1,
-                          .args_fd = -1,
-                          .argv_fd = -1};
+    *s = run_none();
     ok = child_make(&c, e) && spawn(&c, l, s, e);
     close_all((int[]){c.seccomp, c.null, c.entry}, 3);
     if (ok)
@@ -267,23 +261,10 @@ bool sandbox_prepare(const struct limits *l, struct sandbox *s, struct err *e)
     return ok;
 }
 
-static void unprepare(struct sandbox *s)
+static void unprepare(struct run *s)
 {
     close_all((int[]){s->go_fd, s->args_fd, s->argv_fd}, 3);
     s->go_fd = s->args_fd = s->argv_fd = -1;
-}
-
-void sandbox_discard(struct sandbox *s)
-{
-    unprepare(s);
-    close_all((int[]){s->info_fd, s->status_fd, s->out_fd, s->err_fd}, 4);
-    s->info_fd = s->status_fd = s->out_fd = s->err_fd = -1;
-    if (s->pid > 0) {
-        (void)kill(s->pid, SIGKILL);
-        while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-    }
-    s->pid = 0;
 }
 
 /* pwrite: the child reads from the shared offset, which stays at 0. */
@@ -295,8 +276,8 @@ static bool file_fill(int fd, struct buf *b, struct err *e)
            err_errno(e, errno, "sandbox.arguments", "arguments of the sandbox");
 }
 
-static bool start(const Bailey__V1__StartKeep *spec, const char *artifact, uint64_t as_bytes,
-                  struct sandbox *s, struct err *e)
+static bool release(const Bailey__V1__StartKeep *spec, const char *artifact, uint64_t as_bytes,
+                    struct run *s, struct err *e)
 {
     AUTO_BUF struct buf options = {0}, words = {.limit = ARGV_MAX};
     size_t n_args = spec->runtime == NULL ? 0 : spec->runtime->n_args;
@@ -317,19 +298,21 @@ static bool start(const Bailey__V1__StartKeep *spec, const char *artifact, uint6
            err_errno(e, errno, "sandbox.go", "the sandbox's process is not there any more");
 }
 
-bool sandbox_start(const Bailey__V1__StartKeep *spec, const char *artifact, uint64_t as_bytes,
-                   struct sandbox *s, struct err *e)
+static bool start(const struct run_options *o, const struct limits *l, struct run *s,
+                  struct err *e)
 {
-    if (start(spec, artifact, as_bytes, s, e)) {
+    if (s->pid == 0 && !prepare(l, s, e))
+        return false;
+    if (release(o->spec, o->artifact, o->as_bytes, s, e)) {
         unprepare(s);
         return true;
     }
-    sandbox_discard(s);
+    run_discard(s);
     return false;
 }
 
 /* bubblewrap writes this text in pieces and closes the pipe. */
-void sandbox_info(struct sandbox *s)
+static void info(struct run *s)
 {
     const char *at;
     ssize_t n = read(s->info_fd, s->info + s->info_n, sizeof s->info - 1 - s->info_n);
@@ -347,21 +330,21 @@ void sandbox_info(struct sandbox *s)
     s->info_fd = -1;
 }
 
-enum sandbox_news sandbox_status(struct sandbox *s, const char *artifact, struct err *e)
+static enum run_news status(struct run *s, const char *artifact, struct err *e)
 {
     struct entry_failure f;
     ssize_t n = read(s->status_fd, s->status + s->status_n, sizeof s->status - s->status_n);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return SANDBOX_NOTHING;
+        return RUN_NOTHING;
     if (n > 0) {
         s->status_n += (size_t)n;
-        return SANDBOX_NOTHING;
+        return RUN_NOTHING;
     }
     (void)close(s->status_fd);
     s->status_fd = -1;
     if (s->status_n == 1 && s->status[0] == ENTRY_READY)
-        return SANDBOX_RUNS;
+        return RUN_RUNS;
     if (s->status_n == 1 + sizeof f && s->status[0] == ENTRY_READY) {
         memcpy(&f, s->status + 1, sizeof f);
         (void)exec_error(f.error, artifact, e);
@@ -369,11 +352,11 @@ enum sandbox_news sandbox_status(struct sandbox *s, const char *artifact, struct
         (void)err_set(e, ERR_UNAVAIL, "sandbox.setup",
                       "the sandbox was not set up; its last words are in the keep's log");
     }
-    return SANDBOX_FAILED;
+    return RUN_FAILED;
 }
 
 /* The program is the child of the sandbox's first process, which as process 1 ignores SIGTERM. */
-bool sandbox_term(const struct sandbox *s)
+static bool term(struct run *s)
 {
     char path[64], pid[16];
     bool told = false;
@@ -394,36 +377,41 @@ bool sandbox_term(const struct sandbox *s)
     return told;
 }
 
-void sandbox_kill(const struct sandbox *s, const struct limits *l)
-{
-    limits_kill(l);
-    if (s->inner > 0)
-        (void)kill(s->inner, SIGKILL); /* process 1: its whole namespace goes with it */
-    if (s->pid > 0)
-        (void)kill(s->pid, SIGKILL);
-}
-
-bool sandbox_probe(struct err *e)
+static bool probe(char *what, size_t size, struct err *e)
 {
     Bailey__V1__StartKeep spec = BAILEY__V1__START_KEEP__INIT;
+    const struct run_options o = {.spec = &spec, .artifact = "/bin/true"};
     struct limits none = {0};
-    struct sandbox s;
+    struct run s = run_none();
     char text[256] = "";
     ssize_t n;
-    int status = -1;
+    int code = -1;
 
-    if (!sandbox_prepare(&none, &s, e) || !sandbox_start(&spec, "/bin/true", 0, &s, e))
+    if (!start(&o, &none, &s, e))
         return false;
-    while (waitpid(s.pid, &status, 0) < 0 && errno == EINTR)
+    while (waitpid(s.pid, &code, 0) < 0 && errno == EINTR)
         ;
     s.pid = 0;
     n = read(s.err_fd, text, sizeof text - 1);
-    sandbox_discard(&s);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return true;
+    run_discard(&s);
+    if (WIFEXITED(code) && WEXITSTATUS(code) == 0)
+        return str_copy(what, size, "a trial run succeeded");
     text[n > 0 ? n : 0] = '\0';
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+    if (WIFEXITED(code) && WEXITSTATUS(code) == 127)
         return err_set(e, ERR_UNAVAIL, "sandbox.bwrap-missing", "bwrap is not installed");
     text[strcspn(text, "\n")] = '\0';
     return err_set(e, ERR_UNAVAIL, "sandbox.probe", "a trial run of bwrap failed: %s", text);
 }
+
+const struct runtime runtime_sandbox = {
+    .name = "sandbox",
+    .can = RUNTIME_PREPARES | RUNTIME_ENTERS,
+    .mend = "install bubblewrap and allow user namespaces "
+            "(sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces)",
+    .probe = probe,
+    .prepare = prepare,
+    .start = start,
+    .info = info,
+    .status = status,
+    .term = term,
+};

@@ -100,6 +100,11 @@ static int deny_arguments(scmp_filter_ctx f)
     return rc;
 }
 
+const char *seccomp_denied(size_t i)
+{
+    return i < sizeof denied / sizeof denied[0] ? denied[i] : NULL;
+}
+
 bool seccomp_filter(int *out, struct err *e)
 {
     scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
