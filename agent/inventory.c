@@ -42,6 +42,7 @@ static Bailey__V1__Capacity *capacity(const struct inventory_options *o, struct 
                           ? o->memory_bytes
                           : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     c->tee_slots = o->tee_slots;
+    c->epc_bytes = o->epc_bytes;
     return c;
 }
 

@@ -10,7 +10,7 @@
 #include "base/err.h"
 
 struct inventory_options { /* 0 or NULL: as detected */
-    uint64_t cpu_milli, memory_bytes, tee_slots;
+    uint64_t cpu_milli, memory_bytes, tee_slots, epc_bytes;
     char **labels; /* "key=value" */
     size_t labels_n;
     struct source_finding sources[SOURCE_KINDS]; /* of evidence, as they were tried */

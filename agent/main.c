@@ -47,6 +47,7 @@ static const char usage[] =
     "  --cpu AMOUNT            what keeps may use: 4, 500m (default: all processors)\n"
     "  --memory AMOUNT         what keeps may use: 8Gi (default: all memory)\n"
     "  --tee-slots N           TEE instances that fit here\n"
+    "  --epc SIZE              enclave memory of an SGX host\n"
     "  --log-level LEVEL       debug, info, warn or error\n"
     "  --help\n";
 
@@ -93,6 +94,7 @@ enum {
     OPT_CPU,
     OPT_MEMORY,
     OPT_SLOTS,
+    OPT_EPC,
     OPT_LEVEL,
     OPT_HELP
 };
@@ -112,6 +114,7 @@ static const struct option long_options[] = {
     {"cpu", required_argument, NULL, OPT_CPU},
     {"memory", required_argument, NULL, OPT_MEMORY},
     {"tee-slots", required_argument, NULL, OPT_SLOTS},
+    {"epc", required_argument, NULL, OPT_EPC},
     {"log-level", required_argument, NULL, OPT_LEVEL},
     {"help", no_argument, NULL, OPT_HELP},
     {0}};
@@ -137,6 +140,8 @@ static bool option_take(struct options *o, int c, char *value, struct err *e)
         return cpu_parse(value, &o->inventory.cpu_milli, e) || err_wrap(e, "--cpu");
     if (c == OPT_MEMORY)
         return bytes_parse(value, &o->inventory.memory_bytes, e) || err_wrap(e, "--memory");
+    if (c == OPT_EPC)
+        return bytes_parse(value, &o->inventory.epc_bytes, e) || err_wrap(e, "--epc");
     if (c == OPT_SLOTS)
         return u64_parse(value, &o->inventory.tee_slots) ||
                err_set(e, ERR_INPUT, "agent.option", "--tee-slots %s: want a number", value);
