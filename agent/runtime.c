@@ -1,0 +1,62 @@
+#include "agent/runtime.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/loader/sandbox.h"
+
+static const struct runtime *const all[] = {&runtime_sandbox};
+
+const struct runtime *runtime_at(size_t i)
+{
+    return i < sizeof all / sizeof all[0] ? all[i] : NULL;
+}
+
+const struct runtime *runtime_find(const char *kind)
+{
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (strcmp(kind[0] == '\0' ? "sandbox" : kind, all[i]->name) == 0)
+            return all[i];
+    return NULL;
+}
+
+struct run run_none(void)
+{
+    return (struct run){.info_fd = -1,
+                        .status_fd = -1,
+                        .out_fd = -1,
+                        .err_fd = -1,
+                        .go_fd = -1,
+                        .args_fd = -1,
+                        .argv_fd = -1};
+}
+
+void run_kill(const struct run *r, const struct limits *l)
+{
+    limits_kill(l);
+    if (r->inner > 0)
+        (void)kill(r->inner, SIGKILL); /* process 1: its whole namespace goes with it */
+    if (r->pid > 0)
+        (void)kill(r->pid, SIGKILL);
+}
+
+void run_discard(struct run *r)
+{
+    int *const fds[] = {&r->go_fd,   &r->args_fd, &r->argv_fd, &r->info_fd,
+                        &r->status_fd, &r->out_fd,  &r->err_fd};
+
+    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
+        if (*fds[i] >= 0)
+            (void)close(*fds[i]);
+        *fds[i] = -1;
+    }
+    if (r->pid > 0) {
+        (void)kill(r->pid, SIGKILL);
+        while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    r->pid = 0;
+}
