@@ -23,6 +23,7 @@ struct keeps {
     char dir[512]; /* absolute: DIR/keeps */
     int dir_fd;
     struct spares spares;
+    struct sweeper sweeper;
     /* Called at every change, also from within keeps_start() and keeps_stop(). */
     void (*on_report)(void *user, const Bailey__V1__KeepReport *r);
     void *user;

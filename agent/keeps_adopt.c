@@ -23,12 +23,12 @@ static void group_load(struct keep *k)
 /* Cgroups of this agent's earlier lives that belong to no keep: loaders that waited for one. */
 static void sweep(void *user, const char *group)
 {
-    const struct keeps *all = user;
+    struct keeps *all = user;
 
     for (size_t i = 0; i < all->all.n; i++)
         if (!all->all.v[i]->ended && strcmp(all->all.v[i]->group, group) == 0)
             return;
-    limits_sweep(group);
+    sweeper_add(&all->sweeper, group);
 }
 
 /* One folder of an earlier life. */
@@ -75,6 +75,7 @@ bool keeps_init(struct keeps *all, uv_loop_t *uv, int data_fd, const char *data,
     DIR *dir;
 
     all->uv = uv;
+    sweeper_init(&all->sweeper, uv);
     (void)snprintf(all->dir, sizeof all->dir, "%s/keeps", data);
     n = readlink("/proc/self/exe", self, sizeof self - 1);
     self[n > 0 ? n : 0] = '\0';
@@ -92,7 +93,7 @@ bool keeps_init(struct keeps *all, uv_loop_t *uv, int data_fd, const char *data,
         if (keep_uid_ok(d->d_name))
             adopt(all, d->d_name);
     (void)closedir(dir);
-    spares_init(&all->spares, uv, data, loader);
+    spares_init(&all->spares, uv, data, loader, &all->sweeper);
     limits_each(all->spares.prefix, sweep, all);
     return true;
 }

@@ -45,7 +45,7 @@ static void process_ended(uv_process_t *p, int64_t status, int signal)
         log_warn("a waiting loader ended", LOG_INT("status", status), LOG_INT("signal", signal));
         forget(x->all, x);
         refill(x->all, AGAIN_MS);
-        limits_sweep(x->group);
+        sweeper_add(x->all->sweeper, x->group);
     }
     if (x->control >= 0)
         (void)close(x->control);
@@ -143,9 +143,10 @@ void spares_prefix(const char *data, char out[SPARES_PREFIX])
     (void)snprintf(out, SPARES_PREFIX, "%08" PRIx32 "-", hash);
 }
 
-void spares_init(struct spares *s, uv_loop_t *uv, const char *data, const char *loader)
+void spares_init(struct spares *s, uv_loop_t *uv, const char *data, const char *loader,
+                 struct sweeper *sweeper)
 {
-    *s = (struct spares){.uv = uv};
+    *s = (struct spares){.uv = uv, .sweeper = sweeper};
     spares_prefix(data, s->prefix);
     (void)str_copy(s->loader, sizeof s->loader, loader);
     BUG_ON(uv_timer_init(uv, &s->timer) != 0);

@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "agent/loader/limits.h"
+#include "agent/sweeper.h"
 #include "base/err.h"
 #include "base/vec.h"
 
@@ -25,6 +26,7 @@ struct spare { /* a loader process; freed after its end */
 struct spares {
     uv_loop_t *uv;
     uv_timer_t timer;
+    struct sweeper *sweeper; /* borrowed */
     char loader[512], prefix[SPARES_PREFIX];
     VEC(struct spare *) waiting;
     bool closing;
@@ -34,7 +36,8 @@ struct spares {
 void spares_prefix(const char *data, char out[SPARES_PREFIX]);
 
 /* data: the agent's folder; loader: the program. Starts the first ones soon. */
-void spares_init(struct spares *s, uv_loop_t *uv, const char *data, const char *loader);
+void spares_init(struct spares *s, uv_loop_t *uv, const char *data, const char *loader,
+                 struct sweeper *sweeper);
 void spares_close(struct spares *s);
 
 /* One that waits, or a new one. The caller takes over control (non-blocking, to send a struct
