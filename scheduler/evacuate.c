@@ -45,8 +45,10 @@ static bool close_nodes(struct planner *p, struct err *e)
         uint32_t next;
 
         node_gone(f, p->nodes.v[i], true);
+        if (i + 2 < p->nodes.n && fleet_node(f, p->nodes.v[i + 2])->first_keep != KEEP_NONE)
+            __builtin_prefetch(fleet_keep(f, fleet_node(f, p->nodes.v[i + 2])->first_keep));
         for (uint32_t k = fleet_node(f, p->nodes.v[i])->first_keep; k != KEEP_NONE; k = next) {
-            const struct keep *keep = fleet_keep(f, k);
+            struct keep *keep = fleet_keep(f, k);
 
             next = keep->next_on_node;
             if (next != KEEP_NONE)
@@ -56,6 +58,7 @@ static bool close_nodes(struct planner *p, struct err *e)
             if (!keep->ending && !vec_push(&p->leavers, ((struct leaver){keep->workload, keep->id,
                                                                          k, p->nodes.v[i]})))
                 return no_memory(e);
+            keep->ending = 1; /* until the plan is made: see take_back() */
         }
     }
     if (p->leavers.n > 1)
@@ -72,7 +75,7 @@ static bool make_jobs(struct planner *p, struct err *e)
         struct job j = {.id = p->leavers.v[i].workload, .first = (uint32_t)i};
 
         for (end = i; end < n && p->leavers.v[end].workload == j.id;)
-            fleet_keep(p->f, p->leavers.v[end++].keep)->ending = 1;
+            end++;
         j.n = (uint32_t)(end - i);
         if (!p->o->lookup(p->o->context, j.id, &j.workload)) {
             p->plan->ending += j.n;
@@ -262,8 +265,11 @@ static void take_back(struct planner *p, size_t closed)
     for (size_t i = p->jobs.n; i-- > 0;)
         for (uint32_t k = p->jobs.v[i].moved; k-- > 0;)
             run_untry(p->f, &p->jobs.v[i].demand, p->goal[p->jobs.v[i].first + k]);
-    for (size_t i = 0; i < p->leavers.n; i++)
+    for (size_t i = 0; i < p->leavers.n; i++) {
+        if (i + 16 < p->leavers.n)
+            __builtin_prefetch(fleet_keep(p->f, p->leavers.v[i + 16].keep), 1);
         fleet_keep(p->f, p->leavers.v[i].keep)->ending = 0;
+    }
     for (size_t i = 0; i < closed; i++)
         node_gone(p->f, p->nodes.v[i], false);
 }
