@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "config/convert_facts.h"
 #include "config/convert_rules.h"
+#include "controller/audit_api.h"
 #include "controller/authorize.h"
 #include "controller/enrol.h"
 #include "controller/reply.h"
@@ -26,6 +27,10 @@ bool api_serve(struct state *st, struct rpc_server *server, unsigned listeners, 
         {.name = "Events", .stream = &api_events},
         {.name = "Logs", .stream = &api_logs},
         {.name = "PutArtifact", .stream = &api_put_artifact},
+        {.name = "Audit", .stream = &api_audit},
+        {.name = "AuditHead", .unary = api_audit_head},
+        {.name = "AuditProof", .unary = api_audit_proof},
+        {.name = "GetReceipt", .unary = api_receipt},
     };
     struct rpc_method fetch = {.service = &bailey__v1__node_session__descriptor,
                                .name = "FetchArtifact",

@@ -75,6 +75,37 @@ const char *audit_digest(const ProtobufCMessage *m, char out[AUDIT_DIGEST_TEXT])
     return out;
 }
 
+/* What a batch makes durable; filled in when it is committed. */
+struct audit_note {
+    uint64_t size;
+    struct tree_head head;
+};
+
+static void on_durable(struct state *st, void *data)
+{
+    struct audit_note *n = data;
+    struct audit *a = st->audit;
+
+    if (a != NULL) {
+        a->durable = n->size;
+        a->durable_head = n->head;
+        audit_streams_wake(a);
+    }
+    free(n);
+}
+
+/* The log changes with the open batch. The note is the first to run of the batch's effects that
+ * depend on it: those find it durable. */
+static void mark_changed(struct audit *a)
+{
+    if (a->note != NULL)
+        return;
+    (void)txn_revision(a->st);
+    a->note = calloc(1, sizeof *a->note);
+    BUG_ON(a->note == NULL);
+    txn_after(a->st, on_durable, a->note);
+}
+
 static void write_node(void *user, unsigned level, uint64_t index, const struct merkle_hash *hash)
 {
     struct audit *a = user;
@@ -92,6 +123,7 @@ static void append(struct audit *a, struct audit_entry *en)
     AUTO_BUF struct buf text = {0};
     struct merkle_hash leaf;
 
+    mark_changed(a);
     snprintf(sequence, sizeof sequence, "%" PRIu64, a->tree.n);
     snprintf(revision, sizeof revision, "%" PRIu64, txn_revision(st));
     snprintf(policy, sizeof policy, "%" PRIu64, st->cluster->policy_revision);
@@ -107,7 +139,6 @@ static void append(struct audit *a, struct audit_entry *en)
     txn_put_bytes(st, audit_entry_key(a->tree.n, key), buf_bytes(&text));
     merkle_leaf(buf_bytes(&text), &leaf);
     merkle_append(&a->tree, &leaf, write_node, a);
-    a->changed = true;
 }
 
 void audit_record(struct state *st, const struct audit_entry *en)
@@ -206,9 +237,9 @@ const struct tree_head *audit_head_now(struct state *st)
         log_error("tree head not signed", LOG_ERR(&e));
         BUG_ON(true);
     }
+    mark_changed(a);
     a->head = h;
     a->head_ms = state_now_ms(st);
-    a->changed = true;
     tree_head_to_message(&h, &m);
     txn_put(st, audit_head_key(h.size, key), &m.base);
     BUG_ON(!vec_push(&a->heads, h.size));
@@ -223,48 +254,25 @@ static void on_timer(uv_timer_t *t)
     if (a->tree.n == a->head.size)
         return;
     a->due = true;
-    a->changed = true;
-    (void)txn_revision(a->st); /* the round's end commits */
-}
-
-struct durable_note {
-    uint64_t size;
-    struct tree_head head;
-};
-
-static void on_durable(struct state *st, void *data)
-{
-    struct durable_note *n = data;
-    struct audit *a = st->audit;
-
-    if (a != NULL) {
-        a->durable = n->size;
-        a->durable_head = n->head;
-        audit_streams_wake(a);
-    }
-    free(n);
+    mark_changed(a); /* the round's end commits */
 }
 
 void audit_flush(struct state *st)
 {
     struct audit *a = st->audit;
-    struct durable_note *n;
     AUTO_BUF struct buf record = {0};
 
-    if (a == NULL || !a->changed)
+    if (a == NULL || a->note == NULL)
         return;
     if (a->due || a->tree.n - a->head.size >= HEAD_ENTRIES ||
         (a->tree.n != a->head.size && state_now_ms(st) - a->head_ms >= HEAD_EVERY_MS))
         (void)audit_head_now(st);
-    a->changed = false;
     audit_tree_format(&a->tree, &record);
     BUG_ON(!buf_ok(&record, NULL));
     txn_put_bytes(st, "audit/tree", buf_bytes(&record));
-    n = calloc(1, sizeof *n);
-    BUG_ON(n == NULL);
-    n->size = a->tree.n;
-    n->head = a->head;
-    txn_after(st, on_durable, n);
+    a->note->size = a->tree.n;
+    a->note->head = a->head;
+    a->note = NULL;
 }
 
 /* --- open and close --- */

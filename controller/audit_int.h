@@ -11,6 +11,7 @@
 #define AUDIT_KEY_TEXT 48
 
 struct audit_stream;
+struct audit_note;
 
 struct audit {
     struct state *st;
@@ -24,7 +25,7 @@ struct audit {
     VEC(uint64_t) heads;           /* sizes of those in the store, ascending */
     uv_timer_t timer;
     struct audit_stream *streams;
-    bool changed;                   /* since the last flush: the tree's record is to be written */
+    struct audit_note *note;        /* of the open batch, when the log changes with it */
     bool due;                       /* a head is to be made with the next flush */
     char policy[AUDIT_DIGEST_TEXT]; /* of all trust objects, as of policy_revision */
     uint64_t policy_revision;
@@ -49,7 +50,12 @@ NODISCARD bool tree_head_from_message(const Bailey__V1__TreeHead *m, struct tree
 /* merkle_read_fn over a store: level 0 from the entries; user is the struct store. */
 bool audit_read_node(void *user, unsigned level, uint64_t index, struct merkle_hash *out);
 
-/* What has become durable: streams go on. */
+/* More is durable: streams go on. */
 void audit_streams_wake(struct audit *a);
+
+/* SHA-256 of all policies, advisories, exceptions and revocations as they stand, by their keys, and
+ * of the workload's own trust rules; hex. Returns out. */
+const char *audit_policy_digest(struct state *st, const struct workload *w,
+                                char out[AUDIT_DIGEST_TEXT]);
 
 #endif

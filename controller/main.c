@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "controller/api.h"
+#include "controller/audit.h"
+#include "controller/audit_key.h"
 #include "controller/authorize.h"
 #include "controller/collateral_fetch.h"
 #include "controller/enrol.h"
@@ -15,6 +17,7 @@
 #include "controller/init.h"
 #include "controller/metrics.h"
 #include "controller/reconcile.h"
+#include "controller/rollback.h"
 #include "controller/session_rpc.h"
 #include "controller/txn.h"
 #include "rpc/server.h"
@@ -42,6 +45,8 @@ static const char usage[] =
     "  --collateral-fetch CMD   run CMD URL for vendors' collateral that is missing or expires; "
     "what\n"
     "                           it prints is verified like an import (none: nothing is fetched)\n"
+    "  --accept-rollback        serve although agents have seen a newer store: what it held is "
+    "lost\n"
     "  --log-level LEVEL        debug, info, warn or error (info)\n"
     "  --ready-fd N             write READY to this descriptor when serving\n"
     "  --help                   this text\n"
@@ -55,6 +60,7 @@ struct command_line {
     struct options options;
     enum log_level level;
     int ready_fd;
+    bool accept_rollback;
 };
 
 struct program {
@@ -97,6 +103,7 @@ enum {
     OPT_RENEW,
     OPT_MOVE_GRACE,
     OPT_FETCH,
+    OPT_ACCEPT_ROLLBACK,
     OPT_LEVEL,
     OPT_READY,
     OPT_HELP,
@@ -114,6 +121,7 @@ static const struct option longopts[] = {
     {"evidence-renew", required_argument, NULL, OPT_RENEW},
     {"move-grace", required_argument, NULL, OPT_MOVE_GRACE},
     {"collateral-fetch", required_argument, NULL, OPT_FETCH},
+    {"accept-rollback", no_argument, NULL, OPT_ACCEPT_ROLLBACK},
     {"log-level", required_argument, NULL, OPT_LEVEL},
     {"ready-fd", required_argument, NULL, OPT_READY},
     {"help", no_argument, NULL, OPT_HELP},
@@ -141,6 +149,9 @@ static int take_option(int c, struct command_line *o)
         return -1;
     case OPT_ADVERTISE:
         o->advertise = optarg;
+        return -1;
+    case OPT_ACCEPT_ROLLBACK:
+        o->accept_rollback = true;
         return -1;
     case OPT_SIM:
         o->options.allow_simulated = true;
@@ -244,6 +255,12 @@ static bool listen_http(struct program *p, const char *address, char *at, size_t
     return true;
 }
 
+/* Who may, and whether the store is one to decide on. */
+static bool admit(struct rpc_call *call, const struct rpc_method *m, void *user, struct err *e)
+{
+    return authorize(call, m, user, e) && rollback_admits(user, m, e);
+}
+
 static bool listen_on(struct program *p, const struct command_line *o, struct err *e)
 {
     char host[256], enrol_host[256], own[256] = "localhost", server[640], key[640], ca[640];
@@ -252,7 +269,7 @@ static bool listen_on(struct program *p, const struct command_line *o, struct er
     struct rpc_listener l = {.address = o->listen,
                              .tls = {ca, server, key},
                              .client_cert = RPC_CLIENT_CERT_REQUIRE,
-                             .authorize = authorize,
+                             .authorize = admit,
                              .user = &p->state};
     int port, enrol_port;
 
@@ -284,8 +301,19 @@ static bool listen_on(struct program *p, const struct command_line *o, struct er
     return true;
 }
 
+static bool open_audit(struct program *p, struct err *e)
+{
+    struct state *st = &p->state;
+    AUTO_BUF struct buf certificate = {0};
+    EVP_PKEY *key;
+
+    return audit_key_open(p->init.dir, p->init.ca, p->init.cluster_id, state_wall_ms(st) / 1000,
+                          &key, &certificate, e) &&
+           audit_open(st, key, buf_bytes(&certificate), e) && rollback_load(st, e);
+}
+
 /* The new epoch is durable before anything is served. */
-static bool begin_epoch(struct program *p, struct err *e)
+static bool begin_epoch(struct program *p, bool accept_rollback, struct err *e)
 {
     struct state *st = &p->state;
 
@@ -296,6 +324,12 @@ static bool begin_epoch(struct program *p, struct err *e)
     st->cluster->controller_epoch++;
     if (st->cluster->policy_revision == 0)
         st->cluster->policy_revision = 1;
+    if (accept_rollback)
+        rollback_accept(st);
+    audit_record(st, &(struct audit_entry){.v = {[AUDIT_ACTOR] = "controller",
+                                                 [AUDIT_ACTION] = "controller.started",
+                                                 [AUDIT_OBJECT] = "Cluster",
+                                                 [AUDIT_BECAUSE] = "version " BAILEY_VERSION}});
     txn_put(st, "cluster", &st->cluster->base);
     txn_flush(st);
     while (!txn_idle(st))
@@ -319,8 +353,8 @@ static bool start(struct program *p, const struct command_line *o, struct err *e
         return err_set(e, ERR_NOMEM, "main.memory", "no memory");
     p->state.ca = p->init.ca;
     p->state.data_dir = p->init.dir;
-    if (!state_load(&p->state, e) || !begin_epoch(p, e) || !reconcile_init(&p->state, e) ||
-        !rpc_loop_init(&p->rpc, p->loop, e))
+    if (!state_load(&p->state, e) || !open_audit(p, e) || !begin_epoch(p, o->accept_rollback, e) ||
+        !reconcile_init(&p->state, e) || !rpc_loop_init(&p->rpc, p->loop, e))
         return false;
     p->server = rpc_server_new(&p->rpc, NULL);
     if (p->server == NULL)
@@ -378,9 +412,11 @@ static void on_signal(uv_signal_t *sig, int number)
 static void finish(struct program *p)
 {
     reconcile_fini(&p->state);
+    (void)audit_head_now(&p->state);
     txn_flush(&p->state);
     while (!txn_idle(&p->state))
         uv_run(p->loop, UV_RUN_ONCE);
+    audit_close(&p->state);
     txn_fini(&p->state);
     store_close(p->store);
     uv_run(p->loop, UV_RUN_DEFAULT);

@@ -9,6 +9,7 @@
 #include "controller/effective.h"
 #include "controller/move.h"
 #include "controller/reconcile_int.h"
+#include "controller/rollback.h"
 #include "controller/txn.h"
 
 struct reconciler {
@@ -239,7 +240,7 @@ void reconcile_run(struct state *st)
     VEC(struct workload *) due = {0};
     struct workload *w;
 
-    if (r == NULL || st->stopping || (!r->due && !r->capacity))
+    if (r == NULL || st->stopping || rollback_suspected(st) || (!r->due && !r->capacity))
         return;
     for (size_t i = 0; (w = map_next(&st->workloads, &i)) != NULL;)
         if (w->due || (r->capacity && w->pending + w->waiting > 0))

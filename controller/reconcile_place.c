@@ -9,6 +9,7 @@
 #include "controller/command.h"
 #include "controller/metrics.h"
 #include "controller/move.h"
+#include "controller/receipt.h"
 #include "controller/reconcile.h"
 #include "controller/reconcile_int.h"
 #include "controller/txn.h"
@@ -86,6 +87,7 @@ static void keep_bind(struct state *st, struct workload *w, uint32_t replica,
     metrics_placed(st->metrics);
     if (old != NULL)
         old->replacement = k;
+    audit_placed(st, k);
     event_add(st, &k->object, "normal", "keep.scheduled", "controller", "bound to node %s%s%s",
               n->object.key, old == NULL ? "" : ", to replace ",
               old == NULL ? "" : old->msg->metadata->name);

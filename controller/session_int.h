@@ -21,6 +21,8 @@ struct session {
     Bailey__V1__Evidence *shown;          /* what is being verified; owned */
     unsigned refs;                        /* the call, the timer, each verification under way */
     bool ready;
+    bool rollback_accepted; /* the agent is to forget the tree head it remembers */
+    uint64_t head_sent;     /* size of the newest tree head it was told */
 };
 
 void session_unref(struct session *s);

@@ -8,11 +8,13 @@
 #include "base/str.h"
 #include "config/convert_facts.h"
 #include "controller/api.h"
+#include "controller/audit_int.h"
 #include "controller/authorize.h"
 #include "controller/ca.h"
 #include "controller/command.h"
 #include "controller/enrol.h"
 #include "controller/reconcile.h"
+#include "controller/rollback.h"
 #include "controller/session.h"
 #include "controller/session_int.h"
 #include "controller/txn.h"
@@ -55,6 +57,7 @@ static void send_welcome(struct session *s)
     w.epoch = s->st->cluster->controller_epoch;
     w.lease_ms = (uint32_t)s->st->options.lease_ms;
     w.policy_revision = s->st->cluster->policy_revision;
+    w.rollback_accepted = s->rollback_accepted;
     m.message_case = BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_WELCOME;
     m.welcome = &w;
     session_send(s, &m);
@@ -77,6 +80,8 @@ static void send_ack(struct session *s)
 {
     Bailey__V1__ControllerMessage m = BAILEY__V1__CONTROLLER_MESSAGE__INIT;
     Bailey__V1__HeartbeatAck a = BAILEY__V1__HEARTBEAT_ACK__INIT;
+    Bailey__V1__TreeHead tree = BAILEY__V1__TREE_HEAD__INIT;
+    const struct tree_head *head = audit_head(s->st);
     struct state *st = s->st;
     struct node *n = s->node;
     bool was = node_connected(st, n);
@@ -86,6 +91,11 @@ static void send_ack(struct session *s)
     n->said_lost = false;
     a.sequence = s->fsm.sequence;
     a.policy_revision = st->cluster->policy_revision;
+    if (head != NULL && head->size > s->head_sent) {
+        s->head_sent = head->size;
+        tree_head_to_message(head, &tree);
+        a.tree_head = &tree;
+    }
     m.message_case = BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_HEARTBEAT_ACK;
     m.heartbeat_ack = &a;
     session_send(s, &m);
@@ -188,7 +198,8 @@ static void on_hello(struct session *s, const Bailey__V1__Hello *h)
     Bailey__V1__NodeStatus *status = n->msg->status;
     struct err e = {0};
 
-    if (s->fsm.state == SESSION_HELLO && !hello_check(s, h, &e)) {
+    if (s->fsm.state == SESSION_HELLO &&
+        (!rollback_hello(st, n, h, &s->rollback_accepted, &e) || !hello_check(s, h, &e))) {
         act(s, ACT_END, &e);
         return;
     }
@@ -277,6 +288,7 @@ static void on_message(struct rpc_call *call, const ProtobufCMessage *base, void
     case BAILEY__V1__AGENT_MESSAGE__MESSAGE_CERTIFICATE_REQUEST:
         on_certificate_request(s, m->certificate_request);
         break;
+    case BAILEY__V1__AGENT_MESSAGE__MESSAGE_REVOCATIONS_KEPT:
     case BAILEY__V1__AGENT_MESSAGE__MESSAGE__NOT_SET:
     default:
         break; /* a newer agent's message */
