@@ -45,4 +45,4 @@ add_test(NAME interop/nitro
           ${PROJECT_SOURCE_DIR}/tests/interop/nitro ${PROJECT_BINARY_DIR}/tests/interop-nitro
           $<TARGET_FILE:nitro_documents>)
 set_tests_properties(interop/nitro PROPERTIES LABELS interop TIMEOUT 180 SKIP_RETURN_CODE 77
-  ENVIRONMENT "BAILEY_VECTORS=$ENV{BAILEY_VECTORS}")
+  ENVIRONMENT "BAILEY_VECTORS=$ENV{BAILEY_VECTORS};BAILEY_SOURCE=${PROJECT_SOURCE_DIR}")

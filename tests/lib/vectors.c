@@ -22,7 +22,8 @@ bool vectors_here(void)
         snprintf(root, sizeof root, "%s/../shared/vectors", source == NULL ? "." : source);
     if (stat(root, &st) == 0)
         return true;
-    print_message("SKIPPED: no vectors at %s; set BAILEY_VECTORS to their folder\n", root);
+    /* not to standard output: that may be read by a program */
+    fprintf(stderr, "SKIPPED: no vectors at %s; set BAILEY_VECTORS to their folder\n", root);
     return false;
 }
 
