@@ -69,6 +69,7 @@ struct program {
     struct arena arena;
     struct identity identity;
     struct epochs epochs;
+    struct heads heads;
     struct lease lease;
     struct artifacts artifacts;
     struct keeps keeps;
@@ -288,8 +289,8 @@ static bool begin(struct program *p, struct err *e)
     source = p->source.kind == NULL ? NULL : &p->source;
     if (!inventory(&p->o.inventory, &p->arena, &declared, e) ||
         !identity_open(&p->identity, p->data_fd, p->o.name, e) ||
-        !epochs_load(&p->epochs, p->data_fd, e) || !rpc_loop_init(&p->rpc, &p->uv, e) ||
-        !join(p, e) || !client_make(p, e) ||
+        !epochs_load(&p->epochs, p->data_fd, e) || !heads_load(&p->heads, p->data_fd, e) ||
+        !rpc_loop_init(&p->rpc, &p->uv, e) || !join(p, e) || !client_make(p, e) ||
         !artifacts_init(&p->artifacts, &p->uv, p->data_fd, p->data, e))
         return false;
     p->artifacts.client = p->client;
@@ -304,6 +305,7 @@ static bool begin(struct program *p, struct err *e)
                                   .source = source,
                                   .identity = &p->identity,
                                   .epochs = &p->epochs,
+                                  .heads = &p->heads,
                                   .lease = &p->lease,
                                   .keeps = &p->keeps,
                                   .logs = &p->logs};
@@ -342,6 +344,7 @@ int main(int argc, char **argv)
     }
     (void)uv_run(&p.uv, UV_RUN_DEFAULT);
     epochs_fini(&p.epochs);
+    heads_fini(&p.heads);
     identity_fini(&p.identity);
     arena_fini(&p.arena);
     return 0;

@@ -60,6 +60,7 @@ static void send_hello(struct session *s)
     h.declared = (Bailey__V1__Declared *)(uintptr_t)s->declared;
     h.highest_epoch = s->epochs->controller;
     h.highest_policy_revision = s->epochs->policy;
+    h.highest_tree_head = s->heads->highest;
     reports = arena_array(&a, keeps_count(s->keeps) + 1, sizeof *reports);
     BUG_ON(reports == NULL);
     for (size_t i = 0; i < keeps_count(s->keeps); i++)
@@ -115,6 +116,11 @@ static void on_welcome(struct session *s, const Bailey__V1__Welcome *w)
         return;
     }
     must(epochs_policy(s->epochs, w->policy_revision, &e), &e);
+    if (w->rollback_accepted && s->heads->highest != NULL) {
+        log_warn("an operator accepted an older store: the audit log begins anew from there",
+                 LOG_INT("seen", (int64_t)s->heads->highest->size));
+        must(heads_forget(s->heads, &e), &e);
+    }
     s->lease_ms = w->lease_ms >= 300 ? w->lease_ms : 10000;
     s->backoff_ms = BACKOFF_MS;
     s->welcomed = true;
@@ -130,6 +136,12 @@ static void on_ack(struct session *s, const Bailey__V1__HeartbeatAck *a)
     struct err e = {0};
 
     must(epochs_policy(s->epochs, a->policy_revision, &e), &e);
+    if (a->tree_head != NULL && !heads_take(s->heads, a->tree_head, &e)) {
+        must(e.code == ERR_CONFLICT, &e);
+        log_error("controller refused", LOG_ERR(&e));
+        give_up(s, "its audit log is not the one that was");
+        return;
+    }
     if (lease_ack(s->lease, a->sequence))
         keeps_renew(s->keeps);
 }

@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "agent/epochs.h"
+#include "agent/heads.h"
 #include "agent/identity.h"
 #include "agent/keeps.h"
 #include "agent/lease.h"
@@ -23,6 +24,7 @@ struct session {
     const struct source *source; /* NULL: this host has no evidence to give */
     struct identity *identity;
     struct epochs *epochs;
+    struct heads *heads;
     struct lease *lease;
     struct keeps *keeps;
     struct logs *logs;
