@@ -91,8 +91,11 @@ static bool make_jobs(struct planner *p, struct err *e)
         if (!shape_prepare(p->f, &j.demand, e)) /* all before the first decision: plans repeat */
             return false;
     }
-    if (p->jobs.n > 1)
-        qsort(p->jobs.v, p->jobs.n, sizeof p->jobs.v[0], by_priority);
+    for (size_t i = 1; i < p->jobs.n; i++)
+        if (by_priority(&p->jobs.v[i - 1], &p->jobs.v[i]) > 0) { /* jobs are large: rather not */
+            qsort(p->jobs.v, p->jobs.n, sizeof p->jobs.v[0], by_priority);
+            break;
+        }
     return true;
 }
 
