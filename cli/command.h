@@ -71,6 +71,15 @@ enum option_id {
     OPT_BECAUSE,
     OPT_DETACH,
     OPT_EXPECT_REVISION,
+    OPT_PLAN,
+    OPT_EXPECT,
+    OPT_OVERRIDE_GUARD,
+    OPT_ACTION,
+    OPT_GRACE,
+    OPT_CANARY,
+    OPT_NAME,
+    OPT_REFERENCE,
+    OPT_YES,
     OPT_IDS
 };
 #define OPT(id) (UINT64_C(1) << OPT_##id)
@@ -168,6 +177,11 @@ enum exit_code cmd_evidence_explain(struct cli *c);
 enum exit_code cmd_collateral_import(struct cli *c);
 enum exit_code cmd_collateral_list(struct cli *c);
 enum exit_code cmd_collateral_urls(struct cli *c);
+enum exit_code cmd_revoke(struct cli *c);
+enum exit_code cmd_revocation_list(struct cli *c);
+enum exit_code cmd_revocation_describe(struct cli *c);
+enum exit_code cmd_revocation_watch(struct cli *c);
+enum exit_code cmd_lift(struct cli *c);
 enum exit_code cmd_lint(struct cli *c);
 enum exit_code cmd_policy_test(struct cli *c);
 enum exit_code cmd_explain(struct cli *c);

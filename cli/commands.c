@@ -71,6 +71,18 @@ const struct option_def option_table[OPT_IDS] = {
     [OPT_DETACH] = {"detach", '\0', NULL, "do not wait for the end", NULL},
     [OPT_EXPECT_REVISION] = {"expect-revision", '\0', "N",
                              "only if the object still has this revision", NULL},
+    [OPT_PLAN] = {"plan", '\0', NULL, "show what it would do; change nothing", NULL},
+    [OPT_EXPECT] = {"expect", '\0', "DIGEST", "only if the plan is still this one", NULL},
+    [OPT_OVERRIDE_GUARD] = {"override-guard", '\0', "NUMBER",
+                            "go past the guard by naming its number: \"62%\"", NULL},
+    [OPT_ACTION] = {"action", '\0', "ACTION", "hold, drain or stop; drain if not given",
+                    "hold drain stop"},
+    [OPT_GRACE] = {"grace", '\0', "TIME",
+                   "with drain: then keeps are stopped, replaced or not: 10m", NULL},
+    [OPT_CANARY] = {"canary", '\0', NULL, "with drain: one keep of each workload goes first", NULL},
+    [OPT_NAME] = {"name", '\0', "NAME", "its name; made of the platforms if not given", NULL},
+    [OPT_REFERENCE] = {"reference", '\0', "TEXTS", "where to read more, comma between", NULL},
+    [OPT_YES] = {"yes", 'y', NULL, "do not ask", NULL},
 };
 
 const struct command command_table[] = {
@@ -170,6 +182,34 @@ const struct command command_table[] = {
      "with report.bin; -o wide adds the reason that a wrong field is refused with.\n\n"
      "  bailey evidence explain ./snp-genoa/report.bin -o wide\n",
      1, 1, 0, "FILE", cmd_evidence_explain},
+    {"revoke", "[-f FILE]", "refuse platforms in the whole cluster, from now on",
+     "Stronger than every workload's and policy's rule. From its revision on nothing is placed on\n"
+     "such platforms; what runs there stays (hold), is replaced elsewhere and then stopped "
+     "(drain)\n"
+     "or is stopped at once (stop). What the evidence does not prove counts as such a platform.\n"
+     "--plan shows the whole outcome, with a digest that --expect takes. A guard stops what hits\n"
+     "too many nodes or leaves a workload without a replica. On a terminal it asks first.\n"
+     "Ends with 6 when the guard stops it, 5 when the plan is not the expected one.\n\n"
+     "  bailey revoke --vendor amd --generation milan --because \"arXiv 2605.12990\" --plan\n"
+     "  bailey revoke --generation genoa --firmware \"<1.55.39\" --because \"SB-3020\" --action "
+     "hold\n"
+     "  bailey revoke -f milan-badfuse.yaml --watch\n",
+     0, 0,
+     SELECTOR_OPTIONS | OPT(FILE) | OPT(BECAUSE) | OPT(PLAN) | OPT(EXPECT) | OPT(OVERRIDE_GUARD) |
+         OPT(ACTION) | OPT(GRACE) | OPT(CANARY) | OPT(NAME) | OPT(REFERENCE) | OPT(YES) |
+         OPT(WATCH),
+     NULL, cmd_revoke},
+    {"revocation list", "", "revocations, with how far each is", NULL, 0, 0,
+     OPT(NO_TITLES) | OPT(WATCH), NULL, cmd_revocation_list},
+    {"revocation describe", "NAME", "the report: times, keeps, exposure, what has no place", NULL,
+     1, 1, 0, NULL, cmd_revocation_describe},
+    {"revocation watch", "NAME", "follow a revocation until its run is over, then its report",
+     "  bailey revocation watch milan-badfuse --timeout 10m\n", 1, 1, 0, NULL,
+     cmd_revocation_watch},
+    {"lift", "NAME", "end a revocation",
+     "Its nodes take keeps again after evidence that is newer than this; nothing moves back by\n"
+     "itself.\n\n  bailey lift milan-badfuse --because \"hosts were replaced\"\n",
+     1, 1, OPT(BECAUSE), NULL, cmd_lift},
     {"collateral import", "PATH...", "keep what vendors signed, after verifying it",
      "PATH is a file, or a folder of files: AMD's certificates and revocation lists, Intel's TCB\n"
      "tables, signing chains and lists, CCA platform keys. What each is shows from its bytes. The\n"
