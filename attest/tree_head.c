@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/str.h"
 
 DEFINE_CLEANUP(md, EVP_MD_CTX *, EVP_MD_CTX_free)
 
@@ -64,6 +65,69 @@ void tree_head_text(const struct tree_head *h, struct buf *out)
     buf_printf(out, "\ntime-ms: %" PRId64 "\nkey: ", h->at_ms);
     buf_hex(out, BYTES_OF(h->key_id));
     buf_putc(out, '\n');
+}
+
+void tree_head_format(const struct tree_head *h, struct buf *out)
+{
+    tree_head_text(h, out);
+    buf_puts(out, "signature: ");
+    buf_hex(out, BYTES_OF(h->signature));
+    buf_putc(out, '\n');
+}
+
+/* The value of the line `name: ` at *at; moves behind it. */
+static bool take_value(const char **at, const char *name, char *out, size_t size)
+{
+    size_t n = strlen(name);
+    const char *end = strchr(*at, '\n');
+
+    if (end == NULL || strncmp(*at, name, n) != 0 || (size_t)(end - *at) - n >= size ||
+        (size_t)(end - *at) < n)
+        return false;
+    memcpy(out, *at + n, (size_t)(end - *at) - n);
+    out[(size_t)(end - *at) - n] = '\0';
+    *at = end + 1;
+    return true;
+}
+
+static bool take_hex(const char **at, const char *name, uint8_t *out, size_t want)
+{
+    char hex[2 * TREE_HEAD_SIGNATURE + 1];
+    size_t n;
+
+    return take_value(at, name, hex, sizeof hex) && hex_parse(hex, out, want, &n, NULL) &&
+           n == want;
+}
+
+bool tree_head_parse(struct bytes text, struct tree_head *out, struct err *e)
+{
+    char copy[1024], size[24], ms[24];
+    const char *at = copy;
+    struct tree_head h = {0};
+    uint64_t at_ms = 0;
+    AUTO_BUF struct buf again = {0};
+    bool ok = text.n < sizeof copy;
+
+    if (ok) {
+        memcpy(copy, text.p, text.n);
+        copy[text.n] = '\0';
+        ok = take_value(&at, "bailey-tree-head-v1", size, sizeof size) &&
+             take_value(&at, "cluster: ", h.cluster, sizeof h.cluster) &&
+             take_value(&at, "size: ", size, sizeof size) && u64_parse(size, &h.size) &&
+             take_hex(&at, "root: ", h.root.b, sizeof h.root.b) &&
+             take_value(&at, "time-ms: ", ms, sizeof ms) && u64_parse(ms, &at_ms) &&
+             at_ms <= INT64_MAX && take_hex(&at, "key: ", h.key_id, sizeof h.key_id) &&
+             take_hex(&at, "signature: ", h.signature, sizeof h.signature);
+    }
+    h.at_ms = (int64_t)at_ms;
+    if (ok) {
+        tree_head_format(&h, &again);
+        ok = buf_ok(&again, NULL) && bytes_equal(buf_bytes(&again), text);
+    }
+    if (!ok)
+        return err_set(e, ERR_INPUT, "audit.head-form", "not a tree head in its one form");
+    *out = h;
+    return true;
 }
 
 bool tree_head_sign(struct tree_head *h, EVP_PKEY *key, struct err *e)

@@ -40,6 +40,11 @@ NODISCARD bool audit_check_signature(EVP_PKEY *key, struct bytes text, struct by
 /* Appends the text that is signed. */
 void tree_head_text(const struct tree_head *h, struct buf *out);
 
+/* Appends that text and a line "signature: <128 hex digits>": a head as a file. */
+void tree_head_format(const struct tree_head *h, struct buf *out);
+/* Exactly such a text; audit.head-form. Says nothing about the signature. */
+NODISCARD bool tree_head_parse(struct bytes text, struct tree_head *out, struct err *e);
+
 /* Sets key_id and signature. */
 NODISCARD bool tree_head_sign(struct tree_head *h, EVP_PKEY *key, struct err *e);
 
