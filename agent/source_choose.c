@@ -7,6 +7,8 @@
 
 static const struct source_kind *const kinds[] = {
     &source_tsm,
+    &source_sev_guest,
+    &source_nitro,
     &source_sim,
 };
 static const unsigned kinds_n = sizeof kinds / sizeof kinds[0];

@@ -101,7 +101,7 @@ class Cluster:
     def start_node(self, name, simulate=GENOA, *options, wait="verified"):
         data = self.path("node-" + name)
         argv = [f"{BIN}/bailey-agent", "--data", data, "--controller", self.api, "--name", name,
-                "--simulate", simulate, "--cpu", "4", "--memory", "4Gi", *options]
+                *(["--simulate", simulate] if simulate else []), "--cpu", "4", "--memory", "4Gi", *options]
         if name not in self.node_options:
             token = self.run("token", "create", "--node", name).out.strip()
             argv += ["--enrol", self.enrol, "--token", token]
