@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -202,6 +203,31 @@ bool keep_loader_lives(struct keep *k)
     return flock(k->dir_fd, LOCK_EX | LOCK_NB) != 0;
 }
 
+#define LOST_MS 5      /* between looks at a keep whose loader died */
+#define LOST_LOOKS 400 /* then its process id is somebody else's by now */
+
+static void on_lost_timer(uv_timer_t *t)
+{
+    struct keep *k = t->data;
+
+    keep_lost(k, k->lost_reason);
+}
+
+void keep_lost(struct keep *k, const char *reason)
+{
+    pid_t pid = (pid_t)k->report.pid;
+    bool gone = limits_sweep(k->group[0] != '\0' ? k->group : k->spec->keep_uid);
+
+    k->lost = true;
+    k->lost_reason = reason;
+    /* where there is no cgroup its sandbox is still told to die with the loader */
+    if (gone &&
+        (pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH) || k->lost_looks++ >= LOST_LOOKS))
+        keep_end(k, "loader-lost", reason);
+    else
+        (void)uv_timer_start(&k->timer, on_lost_timer, LOST_MS, 0);
+}
+
 /* Nobody answers at the control socket: what the loader wrote last is true if it says ended. */
 static void loader_gone(struct keep *k)
 {
@@ -214,7 +240,7 @@ static void loader_gone(struct keep *k)
     else if (keep_loader_lives(k)) /* it only lost us, or is not ready yet */
         (void)uv_timer_start(&k->timer, keep_on_connect_timer, KEEP_CONNECT_MS, KEEP_CONNECT_MS);
     else
-        keep_end(k, "loader-lost", "loader.lost: the keep's loader died, and the keep with it");
+        keep_lost(k, "loader.lost: the keep's loader died, and the keep with it");
 }
 
 static void on_packet(uv_poll_t *p, int status, int events)
@@ -469,7 +495,7 @@ void keeps_stop(struct keeps *all, const Bailey__V1__StopKeep *s)
     if (k->control >= 0) {
         if (!control_send(k->control, &c, &e))
             log_warn("stop not delivered", LOG_STR("keep", k->spec->name), LOG_ERR(&e));
-    } else if (k->loader == NULL && uv_is_active((uv_handle_t *)&k->timer)) {
+    } else if (k->lost || (k->loader == NULL && uv_is_active((uv_handle_t *)&k->timer))) {
         k->stop_wanted = true; /* adopted; its loader does not answer yet */
         k->stop = c;
     } else {

@@ -62,7 +62,7 @@ static void adopt(struct keeps *all, const char *uid)
         keep_end(k, "not-started",
                  "agent.restarted: the agent restarted before the keep was started");
     } else {
-        keep_end(k, "loader-lost", "loader.lost: nobody answers at the keep's control socket");
+        keep_lost(k, "loader.lost: nobody answers at the keep's control socket");
     }
 }
 
