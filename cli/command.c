@@ -130,14 +130,11 @@ static bool take_option(int argc, const char *const *argv, int *i, struct args *
     return true;
 }
 
-/* The command that the first words name: one word, or two for "token create". */
+/* The command that the first words name: two, as in "token create", or one. */
 static bool take_command(int argc, const char *const *argv, int *i, struct args *a, struct err *e)
 {
     char name[128];
 
-    a->command = command_find(argv[*i]);
-    if (a->command != NULL)
-        return true;
     if (*i + 1 < argc && strlen(argv[*i]) + strlen(argv[*i + 1]) + 2 < sizeof name) {
         snprintf(name, sizeof name, "%s %s", argv[*i], argv[*i + 1]);
         a->command = command_find(name);
@@ -146,6 +143,9 @@ static bool take_command(int argc, const char *const *argv, int *i, struct args 
             return true;
         }
     }
+    a->command = command_find(argv[*i]);
+    if (a->command != NULL)
+        return true;
     for (const struct command *c = command_table; c->name != NULL; c++) {
         size_t n = strlen(argv[*i]);
 

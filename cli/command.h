@@ -80,6 +80,9 @@ enum option_id {
     OPT_NAME,
     OPT_REFERENCE,
     OPT_YES,
+    OPT_SINCE,
+    OPT_CA,
+    OPT_KEY,
     OPT_IDS
 };
 #define OPT(id) (UINT64_C(1) << OPT_##id)
@@ -182,6 +185,12 @@ enum exit_code cmd_revocation_list(struct cli *c);
 enum exit_code cmd_revocation_describe(struct cli *c);
 enum exit_code cmd_revocation_watch(struct cli *c);
 enum exit_code cmd_lift(struct cli *c);
+enum exit_code cmd_audit_tail(struct cli *c);
+enum exit_code cmd_audit_verify(struct cli *c);
+enum exit_code cmd_audit_export(struct cli *c);
+enum exit_code cmd_audit_prove(struct cli *c);
+enum exit_code cmd_receipt(struct cli *c);
+enum exit_code cmd_receipt_verify(struct cli *c);
 enum exit_code cmd_lint(struct cli *c);
 enum exit_code cmd_policy_test(struct cli *c);
 enum exit_code cmd_explain(struct cli *c);

@@ -83,6 +83,9 @@ const struct option_def option_table[OPT_IDS] = {
     [OPT_NAME] = {"name", '\0', "NAME", "its name; made of the platforms if not given", NULL},
     [OPT_REFERENCE] = {"reference", '\0', "TEXTS", "where to read more, comma between", NULL},
     [OPT_YES] = {"yes", 'y', NULL, "do not ask", NULL},
+    [OPT_SINCE] = {"since", '\0', "TIME", "not older than this: 1h, or a time (RFC 3339)", NULL},
+    [OPT_CA] = {"ca", '\0', "FILE", "believe this CA; the context's if not given", "FILE"},
+    [OPT_KEY] = {"key", '\0', "FILE", "believe this public key (or certificate), PEM", "FILE"},
 };
 
 const struct command command_table[] = {
@@ -224,6 +227,36 @@ const struct command command_table[] = {
      "Computed from the nodes' newest evidence; nothing is fetched.\n\n"
      "  bailey collateral urls -o json | jq -r '.urls[].url'\n",
      0, 1, OPT(NO_TITLES), NULL, cmd_collateral_urls},
+    {"audit tail", "", "what was decided, by whom and why",
+     "The last 20 entries of the audit log, or all that --since and --where ask for. --where "
+     "takes\n"
+     "FIELD=VALUE with a comma between; a value may end with *. -o wide shows every field.\n\n"
+     "  bailey audit tail -f\n  bailey audit tail --since 24h --where \"actor=user/*\"\n"
+     "  bailey audit tail --where action=evidence.refused -o json\n",
+     0, 0, OPT(FOLLOW) | OPT(TAIL) | OPT(SINCE) | OPT(WHERE), NULL, cmd_audit_tail},
+    {"audit verify", "[FILE|live]", "check the whole audit log, or one proof",
+     "Every entry is hashed again and compared with every signed tree head, and with the head "
+     "that\n"
+     "was verified here before: a log that was rewritten or cut is found. FILE is an exported log\n"
+     "(needs no cluster), a proof or a receipt; without it the cluster's log is read.\n"
+     "Ends with 0 when it is verified and 6 when it is refused.\n\n"
+     "  bailey audit verify\n  bailey audit verify audit.log --ca ca.pem\n",
+     0, 1, OPT(CA) | OPT(KEY), "FILE", cmd_audit_verify},
+    {"audit export", "FILE", "write the audit log with its signed heads to a file, or to -",
+     "  bailey audit export audit.log && bailey audit verify audit.log\n", 1, 1, 0, "FILE",
+     cmd_audit_export},
+    {"audit prove", "ENTRY", "the proof that an entry is in the audit log",
+     "  bailey audit prove 42 > entry-42.proof\n  bailey audit verify entry-42.proof\n", 1, 1, 0,
+     NULL, cmd_audit_prove},
+    {"receipt", "KEEP [FILE]", "a keep's placement receipt: what was placed where, on what proof",
+     "The receipt is signed and can be verified without the cluster.\n\n"
+     "  bailey receipt payroll-0-abcde payroll.receipt\n"
+     "  bailey receipt verify payroll.receipt --ca ca.pem\n",
+     1, 2, OPT(NAMESPACE), NULL, cmd_receipt},
+    {"receipt verify", "FILE", "check a placement receipt, without a cluster",
+     "Ends with 0 when it is verified and 6 when it is refused; then it says which line is "
+     "wrong.\n",
+     1, 1, OPT(CA) | OPT(KEY), "FILE", cmd_receipt_verify},
     {"lint", "FILE...", "check YAML files without a cluster", NULL, 1, ARGS_OPERANDS, 0, "FILE",
      cmd_lint},
     {"policy test", "FILE...", "run the tests that policies carry, without a cluster",
