@@ -351,19 +351,12 @@ static bool loader_begin(struct keep *k, const char *path, struct err *e)
     return err_errno(e, errno, "loader.begin", "the loader's socket");
 }
 
-struct wanted { /* a keep that waits for its artifact; the keep may go meanwhile */
-    struct keeps *all;
-    char uid[40];
-};
-
-static void on_artifact(void *user, const char *path, const struct err *why)
+void keep_artifact(struct keeps *all, const char *uid, const char *path, const struct err *why)
 {
-    struct wanted *w = user;
-    struct keep *k = find(w->all, w->uid);
+    struct keep *k = find(all, uid);
     struct err e = {0};
     char text[256];
 
-    free(w);
     if (k == NULL || k->ended)
         return;
     if (why == NULL && loader_begin(k, path, &e)) {
@@ -425,18 +418,21 @@ static void refuse(struct keeps *all, const char *uid, uint64_t epoch, const str
 
 static bool start_check(struct keeps *all, const Bailey__V1__StartKeep *s, struct err *e)
 {
+    const char *at = strchr(s->artifact_oci, '@');
+
     if (!keep_uid_ok(s->keep_uid))
         return err_set(e, ERR_INPUT, "keep.uid", "not a uid");
     if (s->runtime != NULL && runtime_find(s->runtime->kind) == NULL)
         return err_set(e, ERR_INPUT, "runtime.unknown", "runtime %.40s", s->runtime->kind);
-    return epochs_admit(all->epochs, s, e);
+    if (s->artifact_oci[0] != '\0' && (at == NULL || strcmp(at + 1, s->artifact_digest) != 0))
+        return err_set(e, ERR_INPUT, "artifact.digest", "the image is another than was decided");
+    return revoked_admits(all->revoked, s, e) && epochs_admit(all->epochs, s, e);
 }
 
 void keeps_start(struct keeps *all, const Bailey__V1__StartKeep *s)
 {
     struct keep *k = find(all, s->keep_uid);
     struct err e = {0};
-    struct wanted *w;
 
     if (k != NULL && k->spec->epoch == s->epoch) {
         tell(k);
@@ -459,12 +455,7 @@ void keeps_start(struct keeps *all, const Bailey__V1__StartKeep *s)
     say(k, BAILEY__V1__KEEP_STATUS__STATE__starting, "fetching the artifact");
     k->quiet = true;
     (void)uv_timer_start(&k->timer, on_quiet_timer, QUIET_MS, 0);
-    w = calloc(1, sizeof *w);
-    BUG_ON(w == NULL);
-    w->all = all;
-    (void)str_copy(w->uid, sizeof w->uid, s->keep_uid);
-    if (!artifact_get(all->artifacts, s->artifact_digest, on_artifact, w, &e))
-        on_artifact(w, "", &e);
+    keep_fetch(k);
     prune(all);
 }
 
@@ -500,6 +491,29 @@ void keeps_stop(struct keeps *all, const Bailey__V1__StopKeep *s)
         k->stop = c;
     } else {
         keep_end(k, "stopped", c.text); /* nothing was started yet */
+    }
+}
+
+#define REVOKED_GRACE_MS 1000 /* "at once", and still a moment to close what is open */
+
+void keeps_revoke(struct keeps *all)
+{
+    for (size_t i = 0; i < all->all.n; i++) {
+        struct keep *k = all->all.v[i];
+        Bailey__V1__StopKeep s = BAILEY__V1__STOP_KEEP__INIT;
+        const char *by =
+            k->ended ? NULL : revoked_stops(all->revoked, k->spec->namespace_, k->spec->workload);
+        char reason[128];
+
+        if (by == NULL)
+            continue;
+        (void)snprintf(reason, sizeof reason, "stopped: revoked by %.63s", by);
+        s.keep_uid = k->spec->keep_uid;
+        s.epoch = k->spec->epoch;
+        s.controller_epoch = all->epochs->controller;
+        s.grace_ms = REVOKED_GRACE_MS;
+        s.reason = reason;
+        keeps_stop(all, &s);
     }
 }
 

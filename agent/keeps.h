@@ -7,7 +7,9 @@
 
 #include "agent/artifact.h"
 #include "agent/epochs.h"
+#include "agent/image.h"
 #include "agent/lease.h"
+#include "agent/revoked.h"
 #include "agent/spares.h"
 #include "bailey/v1/session.pb-c.h"
 #include "base/err.h"
@@ -18,7 +20,9 @@ struct keep;
 struct keeps {
     uv_loop_t *uv;
     struct artifacts *artifacts;
+    struct images *images;
     struct epochs *epochs;
+    struct revoked *revoked;
     struct lease *lease;
     char dir[512]; /* absolute: DIR/keeps */
     int dir_fd;
@@ -37,6 +41,9 @@ NODISCARD bool keeps_init(struct keeps *k, uv_loop_t *uv, int data_fd, const cha
 /* Every command is answered by a report, refusals by one that says ended, with the reason. */
 void keeps_start(struct keeps *k, const Bailey__V1__StartKeep *s);
 void keeps_stop(struct keeps *k, const Bailey__V1__StopKeep *s);
+
+/* Stops what a revocation of action stop names, without waiting to be told keep by keep. */
+void keeps_revoke(struct keeps *k);
 
 /* The lease moved: tells every loader. */
 void keeps_renew(struct keeps *k);

@@ -46,13 +46,14 @@ static const char usage[] =
     "  --label KEY=VALUE       may be given again\n"
     "  --cpu AMOUNT            what keeps may use: 4, 500m (default: all processors)\n"
     "  --memory AMOUNT         what keeps may use: 8Gi (default: all memory)\n"
+    "  --oci-layouts DIR       folder of OCI image layouts that workloads may name as layout:NAME\n"
     "  --tee-slots N           TEE instances that fit here\n"
     "  --epc SIZE              enclave memory of an SGX host\n"
     "  --log-level LEVEL       debug, info, warn or error\n"
     "  --help\n";
 
 struct options {
-    const char *data, *controller, *name, *enrol, *token, *token_file;
+    const char *data, *controller, *name, *enrol, *token, *token_file, *oci_layouts;
     struct source_options source;
     struct inventory_options inventory;
     char *labels[64];
@@ -69,9 +70,11 @@ struct program {
     struct arena arena;
     struct identity identity;
     struct epochs epochs;
+    struct revoked revoked;
     struct heads heads;
     struct lease lease;
     struct artifacts artifacts;
+    struct images images;
     struct keeps keeps;
     struct logs logs;
     struct source source;
@@ -90,6 +93,7 @@ enum {
     OPT_SOURCE,
     OPT_TSM_PATH,
     OPT_SIMULATE,
+    OPT_LAYOUTS,
     OPT_PRIVLEVEL,
     OPT_LABEL,
     OPT_CPU,
@@ -110,6 +114,7 @@ static const struct option long_options[] = {
     {"source", required_argument, NULL, OPT_SOURCE},
     {"tsm-path", required_argument, NULL, OPT_TSM_PATH},
     {"simulate", required_argument, NULL, OPT_SIMULATE},
+    {"oci-layouts", required_argument, NULL, OPT_LAYOUTS},
     {"privlevel", required_argument, NULL, OPT_PRIVLEVEL},
     {"label", required_argument, NULL, OPT_LABEL},
     {"cpu", required_argument, NULL, OPT_CPU},
@@ -124,10 +129,11 @@ static bool option_take(struct options *o, int c, char *value, struct err *e)
 {
     const char **texts[] = {&o->data,        &o->controller,      &o->name,
                             &o->enrol,       &o->token,           &o->token_file,
-                            &o->source.want, &o->source.tsm_path, &o->source.simulate};
+                            &o->source.want, &o->source.tsm_path, &o->source.simulate,
+                            &o->oci_layouts};
     uint64_t number;
 
-    if (c >= OPT_DATA && c <= OPT_SIMULATE) {
+    if (c >= OPT_DATA && c <= OPT_LAYOUTS) {
         *texts[c - OPT_DATA] = value;
         return true;
     }
@@ -251,6 +257,7 @@ static void on_signal(uv_signal_t *s, int number)
     log_info("ending; keeps go on until their leases end", LOG_INT("signal", number));
     (void)uv_signal_stop(&p->term), (void)uv_signal_stop(&p->interrupt);
     session_close(&p->session);
+    images_close(&p->images);
     keeps_close(&p->keeps);
     rpc_client_free(p->client);
     rpc_loop_close(&p->rpc, on_rpc_closed, p);
@@ -289,13 +296,17 @@ static bool begin(struct program *p, struct err *e)
     source = p->source.kind == NULL ? NULL : &p->source;
     if (!inventory(&p->o.inventory, &p->arena, &declared, e) ||
         !identity_open(&p->identity, p->data_fd, p->o.name, e) ||
-        !epochs_load(&p->epochs, p->data_fd, e) || !heads_load(&p->heads, p->data_fd, e) ||
-        !rpc_loop_init(&p->rpc, &p->uv, e) || !join(p, e) || !client_make(p, e) ||
-        !artifacts_init(&p->artifacts, &p->uv, p->data_fd, p->data, e))
+        !epochs_load(&p->epochs, p->data_fd, e) || !revoked_load(&p->revoked, p->data_fd, e) ||
+        !heads_load(&p->heads, p->data_fd, e) || !rpc_loop_init(&p->rpc, &p->uv, e) ||
+        !join(p, e) || !client_make(p, e) ||
+        !artifacts_init(&p->artifacts, &p->uv, p->data_fd, p->data, e) ||
+        !images_init(&p->images, &p->uv, p->data_fd, p->data, p->o.oci_layouts, e))
         return false;
     p->artifacts.client = p->client;
     p->keeps.artifacts = &p->artifacts;
+    p->keeps.images = &p->images;
     p->keeps.epochs = &p->epochs;
+    p->keeps.revoked = &p->revoked;
     p->keeps.lease = &p->lease;
     p->logs = (struct logs){.uv = &p->uv, .keeps = &p->keeps};
     p->session = (struct session){.uv = &p->uv,
@@ -305,6 +316,7 @@ static bool begin(struct program *p, struct err *e)
                                   .source = source,
                                   .identity = &p->identity,
                                   .epochs = &p->epochs,
+                                  .revoked = &p->revoked,
                                   .heads = &p->heads,
                                   .lease = &p->lease,
                                   .keeps = &p->keeps,
@@ -344,6 +356,7 @@ int main(int argc, char **argv)
     }
     (void)uv_run(&p.uv, UV_RUN_DEFAULT);
     epochs_fini(&p.epochs);
+    revoked_fini(&p.revoked);
     heads_fini(&p.heads);
     identity_fini(&p.identity);
     arena_fini(&p.arena);

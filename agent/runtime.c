@@ -2,13 +2,16 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/loader/oci.h"
 #include "agent/loader/sandbox.h"
 
-static const struct runtime *const all[] = {&runtime_sandbox};
+static const struct runtime *const all[] = {&runtime_sandbox, &runtime_oci};
 
 const struct runtime *runtime_at(size_t i)
 {
@@ -34,6 +37,28 @@ struct run run_none(void)
                         .argv_fd = -1};
 }
 
+/* The program is the child of the first process, which as process 1 ignores SIGTERM. */
+bool run_term(struct run *r)
+{
+    char path[64], pid[16];
+    bool told = false;
+    FILE *f;
+
+    if (r->inner <= 0) {
+        (void)kill(r->pid, SIGKILL);
+        return true;
+    }
+    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)r->inner, (int)r->inner);
+    f = fopen(path, "re");
+    while (f != NULL && fscanf(f, "%15s", pid) == 1) {
+        (void)kill((pid_t)strtol(pid, NULL, 10), SIGTERM);
+        told = true;
+    }
+    if (f != NULL)
+        (void)fclose(f);
+    return told;
+}
+
 void run_kill(const struct run *r, const struct limits *l)
 {
     limits_kill(l);
@@ -45,7 +70,7 @@ void run_kill(const struct run *r, const struct limits *l)
 
 void run_discard(struct run *r)
 {
-    int *const fds[] = {&r->go_fd,   &r->args_fd, &r->argv_fd, &r->info_fd,
+    int *const fds[] = {&r->go_fd,     &r->args_fd, &r->argv_fd, &r->info_fd,
                         &r->status_fd, &r->out_fd,  &r->err_fd};
 
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {

@@ -1,6 +1,6 @@
-/* runtime.h - the ways to run a keep's program, behind one interface: what a runtime can, whether it
- * works on this host, and the run itself. Used by the loader (one run at a time), the inventory and
- * the doctor. */
+/* runtime.h - the ways to run a keep's program, behind one interface: what a runtime can, whether
+ * it works on this host, and the run itself. Used by the loader (one run at a time), the inventory
+ * and the doctor. */
 #ifndef AGENT_RUNTIME_H
 #define AGENT_RUNTIME_H
 
@@ -31,13 +31,13 @@ struct run {       /* one run of a program */
 
 struct run_options {
     const Bailey__V1__StartKeep *spec;
-    const char *artifact; /* program, kernel or disk, module; for oci the image's folder */
-    const char *initrd;   /* of the vm; "": none */
+    const char *artifact; /* program, kernel or disk, module; for oci the image's folder. A kernel's
+                             initial file system lies beside it, named as artifacts are */
     const char *folder;   /* the keep's own, for what the driver has to write */
     uint64_t as_bytes;    /* see limits_rlimits() */
 };
 
-enum runtime_can { /* bits */
+enum runtime_can {                       /* bits */
                    RUNTIME_PREPARES = 1, /* a child can be made before the keep is known */
                    RUNTIME_ENTERS = 2,   /* health checks happen inside the keep */
 };
@@ -49,7 +49,8 @@ struct runtime {
     /* Tries it once, for at most some seconds: does it work on this host? *what (the caller's, of
      * size n) gets a line about it when it does. */
     bool (*probe)(char *what, size_t n, struct err *e);
-    /* RUNTIME_PREPARES: forks the child that will become the run; it joins the cgroups and waits. */
+    /* RUNTIME_PREPARES: forks the child that will become the run; it joins the cgroups and waits.
+     */
     bool (*prepare)(const struct limits *l, struct run *r, struct err *e);
     /* Starts a run, in r as prepared or in run_none(). On false nothing is left of it. */
     bool (*start)(const struct run_options *o, const struct limits *l, struct run *r,
@@ -68,6 +69,8 @@ const struct runtime *runtime_at(size_t i);
 
 /* A run of nothing. */
 struct run run_none(void);
+/* term() of runs whose program is the child of `inner`, which as process 1 ignores SIGTERM. */
+bool run_term(struct run *r);
 /* Ends all of it at once. */
 void run_kill(const struct run *r, const struct limits *l);
 /* Ends a prepared child that will not be needed, or what start() began, and closes all. */

@@ -174,10 +174,8 @@ static void unprepare(struct keep *k)
 static bool start_run(struct keep *k, struct err *e)
 {
     const Bailey__V1__Capacity *c = k->spec->limits;
-    struct run_options o = {.spec = k->spec,
-                                  .artifact = k->options.artifact,
-                                  .initrd = k->options.initrd == NULL ? "" : k->options.initrd,
-                                  .folder = k->options.dir};
+    struct run_options o = {
+        .spec = k->spec, .artifact = k->options.artifact, .folder = k->options.dir};
 
     if (!k->prepared)
         limits_make(&k->limits, k->group);

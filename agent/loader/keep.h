@@ -20,7 +20,6 @@
 struct keep_options {
     const char *dir;      /* the keep's folder */
     const char *artifact; /* the program's file, or the image's folder */
-    const char *initrd;   /* NULL: none */
     const char *group;    /* the name of its cgroups; NULL: the keep's uid */
     int64_t deadline_ms;  /* CLOCK_BOOTTIME; 0: none until the agent says one */
     int control_fd;       /* a connected control socket (control.h), or -1 */

@@ -298,8 +298,7 @@ static bool release(const Bailey__V1__StartKeep *spec, const char *artifact, uin
            err_errno(e, errno, "sandbox.go", "the sandbox's process is not there any more");
 }
 
-static bool start(const struct run_options *o, const struct limits *l, struct run *s,
-                  struct err *e)
+static bool start(const struct run_options *o, const struct limits *l, struct run *s, struct err *e)
 {
     if (s->pid == 0 && !prepare(l, s, e))
         return false;
@@ -355,28 +354,6 @@ static enum run_news status(struct run *s, const char *artifact, struct err *e)
     return RUN_FAILED;
 }
 
-/* The program is the child of the sandbox's first process, which as process 1 ignores SIGTERM. */
-static bool term(struct run *s)
-{
-    char path[64], pid[16];
-    bool told = false;
-    FILE *f;
-
-    if (s->inner <= 0) {
-        (void)kill(s->pid, SIGKILL);
-        return true;
-    }
-    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)s->inner, (int)s->inner);
-    f = fopen(path, "re");
-    while (f != NULL && fscanf(f, "%15s", pid) == 1) {
-        (void)kill((pid_t)strtol(pid, NULL, 10), SIGTERM);
-        told = true;
-    }
-    if (f != NULL)
-        (void)fclose(f);
-    return told;
-}
-
 static bool probe(char *what, size_t size, struct err *e)
 {
     Bailey__V1__StartKeep spec = BAILEY__V1__START_KEEP__INIT;
@@ -413,5 +390,5 @@ const struct runtime runtime_sandbox = {
     .start = start,
     .info = info,
     .status = status,
-    .term = term,
+    .term = run_term,
 };
