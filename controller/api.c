@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "config/convert_facts.h"
 #include "config/convert_rules.h"
+#include "controller/audit.h"
 #include "controller/audit_api.h"
 #include "controller/authorize.h"
 #include "controller/enrol.h"
@@ -151,5 +152,6 @@ void api_create_token(struct rpc_call *call, const ProtobufCMessage *base, void 
                  peer_user(st, rpc_call_peer(call)), token, &expires);
     out.token = token;
     out.expires_at = (char *)(uintptr_t)time_format(expires, at);
+    audit_token(st, peer_user(st, rpc_call_peer(call)), r->node, out.expires_at);
     reply_settled(st, call, &out.base);
 }

@@ -192,6 +192,58 @@ void audit_event(struct state *st, const struct object *about, const char *reaso
     append(st->audit, &en);
 }
 
+void audit_evidence(struct state *st, const struct node *n, const uint8_t digest[32],
+                    const struct err *refused)
+{
+    char object[AUDIT_OBJECT_TEXT], hex[AUDIT_DIGEST_TEXT], facts[256] = "";
+    struct audit_entry en = {.v = {[AUDIT_ACTOR] = "controller",
+                                   [AUDIT_ACTION] = "evidence.verified",
+                                   [AUDIT_OBJECT] = audit_object(&n->object, object),
+                                   [AUDIT_EVIDENCE] = hex,
+                                   [AUDIT_FACTS] = facts}};
+
+    if (st->audit == NULL)
+        return;
+    hex_format((struct bytes){digest, 32}, hex);
+    if (refused != NULL) {
+        en.v[AUDIT_ACTION] = "evidence.refused";
+        en.v[AUDIT_REASON] = refused->reason;
+        en.v[AUDIT_BECAUSE] = refused->msg;
+    } else if (n->has_facts) {
+        facts_format(&n->facts, facts, sizeof facts);
+    }
+    append(st->audit, &en);
+}
+
+void audit_certificate(struct state *st, const struct node *n, const struct err *refused)
+{
+    char object[AUDIT_OBJECT_TEXT], actor[AUDIT_ACTOR_TEXT];
+    struct audit_entry en = {.v = {[AUDIT_ACTOR] = actor,
+                                   [AUDIT_ACTION] = refused == NULL ? "node.certificate-renewed"
+                                                                    : "node.certificate-refused",
+                                   [AUDIT_OBJECT] = audit_object(&n->object, object),
+                                   [AUDIT_REASON] = refused == NULL ? NULL : refused->reason,
+                                   [AUDIT_BECAUSE] = refused == NULL ? NULL : refused->msg,
+                                   [AUDIT_EVIDENCE] = n->msg->status->evidence_digest}};
+
+    snprintf(actor, sizeof actor, "node/%.80s", n->object.key);
+    audit_record(st, &en);
+}
+
+void audit_token(struct state *st, const char *who, const char *node, const char *expires)
+{
+    char actor[AUDIT_ACTOR_TEXT], because[160];
+    struct audit_entry en = {.v = {[AUDIT_ACTOR] = audit_user(who, actor),
+                                   [AUDIT_ACTION] = "token.created",
+                                   [AUDIT_OBJECT] = "Cluster",
+                                   [AUDIT_NODE] = node,
+                                   [AUDIT_BECAUSE] = because}};
+
+    snprintf(because, sizeof because, "%s can join with it until %s",
+             node[0] == '\0' ? "any one node" : "the node", expires);
+    audit_record(st, &en);
+}
+
 uint64_t audit_size(const struct state *st)
 {
     return st->audit == NULL ? 0 : st->audit->tree.n;

@@ -46,6 +46,14 @@ void audit_record(struct state *st, const struct audit_entry *en);
 void audit_event(struct state *st, const struct object *about, const char *reason,
                  const char *actor, const char *message);
 
+/* Evidence of a node was verified (refused NULL) or refused; digest: SHA-256 of the evidence. */
+void audit_evidence(struct state *st, const struct node *n, const uint8_t digest[32],
+                    const struct err *refused);
+/* A node's certificate was renewed, or was not. */
+void audit_certificate(struct state *st, const struct node *n, const struct err *refused);
+/* A token to join with was made; node "": for any. */
+void audit_token(struct state *st, const char *who, const char *node, const char *expires);
+
 /* "Workload default/web" into out; returns out. NULL: "Cluster". */
 #define AUDIT_OBJECT_TEXT 192
 const char *audit_object(const struct object *o, char out[AUDIT_OBJECT_TEXT]);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "config/convert_facts.h"
+#include "controller/audit.h"
 #include "controller/collateral.h"
 #include "controller/command.h"
 #include "controller/metrics.h"
@@ -159,6 +160,7 @@ static void on_verified(void *data, const struct verify_result *r)
             record_good(s, r);
         else
             record_bad(s, &r->err);
+        audit_evidence(st, s->node, r->digest, r->good ? NULL : &r->err);
         log_info(r->good ? "node attested" : "node refused", LOG_STR("node", s->node->object.key),
                  LOG_STR("reason", r->good ? "" : r->err.reason));
         txn_touch(st, &s->node->object);

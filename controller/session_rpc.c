@@ -237,10 +237,13 @@ static void on_certificate_request(struct session *s, const Bailey__V1__Certific
     Bailey__V1__Refusal refusal;
     struct err e = {0};
 
-    if (node_trusted(s->st, s->node, EVIDENCE_AGE_MS)
+    bool granted =
+        node_trusted(s->st, s->node, EVIDENCE_AGE_MS)
             ? enrol_renew(s->st, s->node, (struct bytes){r->csr.data, r->csr.len}, &pem, &e)
             : err_set(&e, ERR_DENIED, "certificate.no-evidence",
-                      "a certificate is renewed only while the node's evidence counts")) {
+                      "a certificate is renewed only while the node's evidence counts");
+    audit_certificate(s->st, s->node, granted ? NULL : &e);
+    if (granted) {
         c.certificate = (char *)(uintptr_t)buf_str(&pem);
         c.ca = (char *)(uintptr_t)ca_pem(s->st->ca);
     } else {
