@@ -61,7 +61,7 @@ static void number(struct buf *out, double v)
     else if (v == floor(v) && fabs(v) < 9e15)
         buf_printf(out, "%.0f", v);
     else
-        buf_printf(out, "%.9g", v);
+        buf_printf(out, "%.15g", v);
 }
 
 void exposition_sample(struct exposition *x, const char *suffix, const struct tag *labels,

@@ -161,6 +161,7 @@ static void make_page(struct state *st, bool openmetrics, struct buf *out)
     const struct metrics *m = st->metrics == NULL ? &none : st->metrics;
 
     metrics_state(st, &x);
+    metrics_revocations(st, &x);
     format_counters(m, &x);
     format_calls(m, &x);
     exposition_end(&x);

@@ -33,5 +33,7 @@ struct metrics {
 
 /* metrics_state.c */
 void metrics_state(struct state *st, struct exposition *x);
+/* metrics_revocation.c */
+void metrics_revocations(struct state *st, struct exposition *x);
 
 #endif

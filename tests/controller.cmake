@@ -14,6 +14,8 @@ bailey_unit(test_placement LINK controller)
 bailey_unit(test_move LINK controller)
 bailey_unit(test_collateral LINK controller attest_sim)
 bailey_unit(test_forecast LINK controller attest_sim)
+bailey_unit(test_http LINK controller)
+bailey_fuzz(fuzz_http LINK controller)
 
 # Durable placements through the operators' service, beside the store alone.
 bailey_bench(placement ${PROJECT_SOURCE_DIR}/tests/bench/placement.c LINK controller rpc proto base)

@@ -91,7 +91,8 @@ class Cluster:
             self.controller.end(signal.SIGKILL)
             raise AssertionError(f"the controller is not ready: {word}\n{self.controller.tail()}")
         with open(self.path("controller/endpoint")) as f:
-            self.api, self.enrol = f.read().split()
+            self.api, self.enrol, *http = f.read().split()  # http: with --http-listen
+        self.http = http[0] if http else None
 
     def kill_controller(self):
         self.controller.end(signal.SIGKILL)
