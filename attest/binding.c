@@ -1,7 +1,6 @@
 #include "attest/binding.h"
 
-#include <openssl/evp.h>
-
+#include "attest/sha.h"
 #include "base/buf.h"
 
 static void put_field(struct buf *b, struct bytes f)
@@ -24,6 +23,7 @@ static bool part_check(struct bytes part, size_t max, const char *name, struct e
 bool binding_report_data(const struct binding *b, uint8_t out[REPORT_DATA_SIZE], struct err *e)
 {
     AUTO_BUF struct buf text = {0};
+    struct bytes all;
 
     if (b->nonce.n != BINDING_NONCE_SIZE)
         return err_set(e, ERR_INPUT, "binding.nonce", "nonce: got %zu bytes, want %d", b->nonce.n,
@@ -39,7 +39,7 @@ bool binding_report_data(const struct binding *b, uint8_t out[REPORT_DATA_SIZE],
     put_field(&text, b->spki);
     if (!buf_ok(&text, e))
         return false;
-    if (EVP_Digest(text.p, text.n, out, NULL, EVP_sha512(), NULL) != 1)
-        return err_set(e, ERR_INTERNAL, "binding.digest", "SHA-512 failed");
+    all = buf_bytes(&text);
+    sha(SHA_512, &all, 1, out);
     return true;
 }

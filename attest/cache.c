@@ -1,10 +1,9 @@
 #include "attest/cache.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/err.h"
+#include "attest/sha.h"
 
 #define WAYS 4 /* places that one id may stand in */
 
@@ -15,8 +14,6 @@ struct entry {
 };
 
 struct evidence_cache {
-    EVP_MD *sha256; /* fetched once: a fetch costs more than hashing a certificate */
-    EVP_MD_CTX *ctx;
     struct entry *entries;
     void **objects; /* apart from the entries, so that looking for one reads little memory */
     unsigned sets;
@@ -36,9 +33,7 @@ struct evidence_cache *evidence_cache_new(unsigned entries)
     c->sets = sets;
     c->entries = calloc((size_t)sets * WAYS, sizeof *c->entries);
     c->objects = calloc((size_t)sets * WAYS, sizeof(void *));
-    c->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    c->ctx = EVP_MD_CTX_new();
-    if (c->entries != NULL && c->objects != NULL && c->sha256 != NULL && c->ctx != NULL)
+    if (c->entries != NULL && c->objects != NULL)
         return c;
     evidence_cache_free(c);
     return NULL;
@@ -60,8 +55,6 @@ void evidence_cache_free(struct evidence_cache *c)
         entry_clear(c, i);
     free(c->entries);
     free(c->objects);
-    EVP_MD_free(c->sha256);
-    EVP_MD_CTX_free(c->ctx);
     free(c);
 }
 
@@ -70,23 +63,15 @@ struct cache_counts evidence_cache_counts(const struct evidence_cache *c)
     return c == NULL ? (struct cache_counts){0} : c->counts;
 }
 
-void cache_id(const struct evidence_cache *c, const char *label, struct bytes a, struct bytes b,
-              uint8_t id[CACHE_ID])
+void cache_id(const char *label, struct bytes a, struct bytes b, uint8_t id[CACHE_ID])
 {
-    EVP_MD_CTX *ctx = c == NULL ? EVP_MD_CTX_new() : c->ctx;
-    const EVP_MD *md = c == NULL ? EVP_sha256() : c->sha256;
     uint8_t length[8];
+    const struct bytes all[] = {
+        {(const uint8_t *)label, strlen(label) + 1}, BYTES_OF(length), a, b};
 
     for (unsigned i = 0; i < sizeof length; i++)
         length[i] = (uint8_t)((uint64_t)a.n >> (8 * i));
-    /* without memory no id can be made, and one that is wrong would be worse than none */
-    BUG_ON(ctx == NULL || EVP_DigestInit_ex(ctx, md, NULL) != 1 ||
-           EVP_DigestUpdate(ctx, label, strlen(label) + 1) != 1 ||
-           EVP_DigestUpdate(ctx, length, sizeof length) != 1 ||
-           EVP_DigestUpdate(ctx, a.p, a.n) != 1 || EVP_DigestUpdate(ctx, b.p, b.n) != 1 ||
-           EVP_DigestFinal_ex(ctx, id, NULL) != 1);
-    if (c == NULL)
-        EVP_MD_CTX_free(ctx);
+    sha(SHA_256, all, sizeof all / sizeof all[0], id);
 }
 
 /* The first place of the id's set. Ids are digests: any of their bytes will do. */

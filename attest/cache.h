@@ -34,9 +34,8 @@ void evidence_cache_free(struct evidence_cache *c);
 struct cache_counts evidence_cache_counts(const struct evidence_cache *c);
 
 /* id = SHA-256(label, NUL, length of a, a, b): the name of an entry. Labels keep kinds apart:
- * "certificate", "crl", "signed". c may be NULL. */
-void cache_id(const struct evidence_cache *c, const char *label, struct bytes a, struct bytes b,
-              uint8_t id[CACHE_ID]);
+ * "certificate", "crl", "signed". */
+void cache_id(const char *label, struct bytes a, struct bytes b, uint8_t id[CACHE_ID]);
 
 /* Plain knowledge: "this was verified". */
 bool cache_knows(struct evidence_cache *c, const uint8_t id[CACHE_ID]);

@@ -1,13 +1,13 @@
 #include "attest/cca_check.h"
 
 #include <inttypes.h>
-#include <openssl/err.h>
 
 #include "attest/binding.h"
 #include "attest/cbor.h"
 #include "attest/cca_cpak.h"
 #include "attest/cca_token.h"
 #include "attest/ecdsa.h"
+#include "attest/sha.h"
 #include "base/str.h"
 
 #define RAW_RAK_SIZE 97 /* 0x04, X, Y */
@@ -29,13 +29,13 @@ struct cca_case {
     const struct evidence_options *o;
     struct cca_token token;
     bool simulated;
-    EVP_PKEY *cpak, *rak; /* owned */
+    struct ecdsa_key *cpak, *rak; /* owned */
 };
 
 static void case_fini(struct cca_case *c)
 {
-    EVP_PKEY_free(c->cpak);
-    EVP_PKEY_free(c->rak);
+    ecdsa_key_free(c->cpak);
+    ecdsa_key_free(c->rak);
 }
 
 bool cca_sniff(struct bytes evidence)
@@ -66,7 +66,6 @@ static bool binding_check(const struct cca_case *c, struct err *e)
 
 static bool rak_bad(struct err *e, const char *what)
 {
-    ERR_clear_error();
     return err_set(e, ERR_INPUT, "cca.rak", "rak: %s", what), err_field(e, "rak"),
            err_found(e, "%s", what),
            err_expected(e, "a P-384 key: 97 bytes of a point; with a realm profile, a COSE_Key");
@@ -133,27 +132,27 @@ static bool rak_read(struct cca_case *c, struct err *e)
             return rak_bad(e, "not an uncompressed point of P-384");
         memcpy(xy, r->rak.p + 1, sizeof xy);
     }
-    c->rak = ecdsa_key(ECDSA_P384, BYTES_OF(xy));
+    c->rak = ecdsa_key_new(ECDSA_P384, BYTES_OF(xy));
     return c->rak != NULL || rak_bad(e, "not on the curve");
 }
 
-static const EVP_MD *digest_of(struct bytes word)
+static enum sha digest_of(struct bytes word)
 {
-    return bytes_equal(word, BYTES_LIT("sha-256"))   ? EVP_sha256()
-           : bytes_equal(word, BYTES_LIT("sha-384")) ? EVP_sha384()
-                                                     : EVP_sha512(); /* parsing knows no other */
+    return bytes_equal(word, BYTES_LIT("sha-256"))   ? SHA_256
+           : bytes_equal(word, BYTES_LIT("sha-384")) ? SHA_384
+                                                     : SHA_512; /* parsing knows no other */
 }
 
 /* Without it, any platform's token would vouch for any realm's. */
 static bool rak_binding_check(const struct cca_case *c, struct err *e)
 {
     const struct cca_realm *r = &c->token.realm;
-    uint8_t sum[EVP_MAX_MD_SIZE];
-    char hex[2 * EVP_MAX_MD_SIZE + 1];
-    unsigned n = 0;
+    uint8_t sum[SHA_MAX];
+    char hex[2 * SHA_MAX + 1];
+    enum sha which = digest_of(r->rak_hash_algorithm);
+    size_t n = sha_size(which);
 
-    if (EVP_Digest(r->rak.p, r->rak.n, sum, &n, digest_of(r->rak_hash_algorithm), NULL) != 1)
-        return ERR_clear_error(), err_set(e, ERR_NOMEM, "cca.rak-binding", "no digest");
+    sha(which, &r->rak, 1, sum);
     if (bytes_equal(c->token.platform.challenge, (struct bytes){sum, n})) {
         evidence_passed(c->o, "cca.rak-binding", "platform.challenge");
         return true;

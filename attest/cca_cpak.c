@@ -3,7 +3,6 @@
 #include <jansson.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <string.h>
 
 #include "attest/ecdsa.h"
@@ -11,7 +10,6 @@
 #include "base/str.h"
 
 DEFINE_CLEANUP(json_root, json_t *, json_decref)
-DEFINE_CLEANUP(pkey, EVP_PKEY *, EVP_PKEY_free)
 DEFINE_CLEANUP(bio, BIO *, BIO_free_all)
 
 #define JSON_NAME "cpak_trust_anchor.json"
@@ -63,7 +61,7 @@ static const char *member(const json_t *o, const char *key)
     return s == NULL ? "" : s;
 }
 
-static EVP_PKEY *jwk_key(const json_t *jwk)
+static struct ecdsa_key *jwk_key(const json_t *jwk)
 {
     bool p384 = strcmp(member(jwk, "crv"), "P-384") == 0;
     size_t half = p384 ? 48 : 32;
@@ -73,7 +71,7 @@ static EVP_PKEY *jwk_key(const json_t *jwk)
         (!p384 && strcmp(member(jwk, "crv"), "P-256") != 0) ||
         !base64url(member(jwk, "x"), xy, half) || !base64url(member(jwk, "y"), xy + half, half))
         return NULL;
-    return ecdsa_key(p384 ? ECDSA_P384 : ECDSA_P256, (struct bytes){xy, 2 * half});
+    return ecdsa_key_new(p384 ? ECDSA_P384 : ECDSA_P256, (struct bytes){xy, 2 * half});
 }
 
 /* *fits: the anchor names no id of that kind, or the token's. False: it is not hex of that size. */
@@ -94,7 +92,7 @@ static bool id_fits(const json_t *anchor, const char *key, struct bytes id, bool
 }
 
 /* One anchor: *out stays NULL when it is another platform's. */
-static bool anchor_read(const json_t *anchor, const struct cca_platform *p, EVP_PKEY **out,
+static bool anchor_read(const json_t *anchor, const struct cca_platform *p, struct ecdsa_key **out,
                         struct err *e)
 {
     const json_t *jwk = json_object_get(anchor, "pkey");
@@ -110,7 +108,7 @@ static bool anchor_read(const json_t *anchor, const struct cca_platform *p, EVP_
     return *out != NULL || bad(e, JSON_NAME, "a key that is none");
 }
 
-static bool json_find(struct bytes text, const struct cca_platform *p, EVP_PKEY **out,
+static bool json_find(struct bytes text, const struct cca_platform *p, struct ecdsa_key **out,
                       struct err *e)
 {
     AUTO(json_root)
@@ -129,28 +127,30 @@ static bool json_find(struct bytes text, const struct cca_platform *p, EVP_PKEY 
     return true;
 }
 
-static bool spki_read(const char *name, struct bytes text, bool pem, EVP_PKEY **out, struct err *e)
+static bool spki_read(const char *name, struct bytes text, bool pem, struct ecdsa_key **out,
+                      struct err *e)
 {
-    AUTO(pkey) EVP_PKEY *key = NULL;
-    const uint8_t *at = text.p;
+    uint8_t *decoded = NULL;
+    long n = 0;
+    enum ecdsa_curve curve;
+    struct bytes xy;
 
     if (pem) {
         AUTO(bio) BIO *b = BIO_new_mem_buf(text.p, (int)text.n);
 
-        key = b == NULL ? NULL : PEM_read_bio_PUBKEY(b, NULL, NULL, NULL);
-    } else {
-        key = d2i_PUBKEY(NULL, &at, (long)text.n);
-        if (key != NULL && at != text.p + text.n)
-            return bad(e, name, "bytes after the key");
+        if (b == NULL ||
+            PEM_bytes_read_bio(&decoded, &n, NULL, PEM_STRING_PUBLIC, b, NULL, NULL) != 1)
+            return bad(e, name, "not a public key in PEM");
+        text = (struct bytes){decoded, (size_t)n};
     }
-    if (!ecdsa_key_is(key, ECDSA_P256) && !ecdsa_key_is(key, ECDSA_P384))
-        return bad(e, name, "not such a key");
-    *out = STEAL(key);
-    return true;
+    if (ecdsa_spki_read(text, &curve, &xy) && curve != ECDSA_P521)
+        *out = ecdsa_key_new(curve, xy);
+    OPENSSL_free(decoded);
+    return *out != NULL || bad(e, name, "not such a key");
 }
 
-static bool file_find(const struct evidence_input *in, const struct cca_platform *p, EVP_PKEY **out,
-                      const char **name, struct err *e)
+static bool file_find(const struct evidence_input *in, const struct cca_platform *p,
+                      struct ecdsa_key **out, const char **name, struct err *e)
 {
     static const char *const names[] = {JSON_NAME, "cpak.pem", "cpak.der"};
     const struct evidence_file *f = NULL;
@@ -179,23 +179,18 @@ static bool unknown(const struct cca_platform *p, const char *name, const char *
                        "collateral import " JSON_NAME);
 }
 
-static const struct anchor *pinned(const struct evidence_options *o, EVP_PKEY *key)
+static const struct anchor *pinned(const struct evidence_options *o, const struct ecdsa_key *key)
 {
-    uint8_t *der = NULL;
-    int n = i2d_PUBKEY(key, &der);
-    const struct anchor *a = NULL;
+    uint8_t spki[ECDSA_SPKI_MAX];
 
-    if (n > 0)
-        a = anchor_find(o->anchors, o->anchors_n, "cca-cpak", (struct bytes){der, (size_t)n});
-    OPENSSL_free(der);
-    ERR_clear_error();
-    return a;
+    return anchor_find(o->anchors, o->anchors_n, "cca-cpak", ecdsa_spki_write(key, spki));
 }
 
 bool cca_cpak_find(const struct evidence_input *in, const struct evidence_options *o,
-                   const struct cca_platform *p, EVP_PKEY **out, bool *simulated, struct err *e)
+                   const struct cca_platform *p, struct ecdsa_key **out, bool *simulated,
+                   struct err *e)
 {
-    AUTO(pkey) EVP_PKEY *key = NULL;
+    AUTO(ecdsa_key) struct ecdsa_key *key = NULL;
     const struct anchor *anchor;
     const char *name = JSON_NAME;
 

@@ -15,17 +15,16 @@
 #ifndef ATTEST_CCA_CPAK_H
 #define ATTEST_CCA_CPAK_H
 
-#include <openssl/evp.h>
-
 #include "attest/cca_token.h"
+#include "attest/ecdsa.h"
 #include "attest/evidence.h"
 
 #define CCA_CPAK_ENTRIES 256 /* of one file */
 
-/* The key for the platform that the token names; *out is the caller's to EVP_PKEY_free().
+/* The key for the platform that the token names; *out is the caller's to ecdsa_key_free().
  * *simulated: everybody has its private half. */
 NODISCARD bool cca_cpak_find(const struct evidence_input *in, const struct evidence_options *o,
-                             const struct cca_platform *p, EVP_PKEY **out, bool *simulated,
+                             const struct cca_platform *p, struct ecdsa_key **out, bool *simulated,
                              struct err *e);
 
 #endif

@@ -1,348 +1,317 @@
 #include "attest/cert.h"
 
-#include <openssl/err.h>
-#include <openssl/rsa.h>
-#include <openssl/x509v3.h>
+#include <stdlib.h>
 
-#include "base/clock.h"
+#include "attest/cert_int.h"
+#include "attest/der.h"
+#include "attest/rsa_pss.h"
 #include "base/str.h"
 
-DEFINE_CLEANUP(pss, RSA_PSS_PARAMS *, RSA_PSS_PARAMS_free)
+#define OID_SUBJECT_KEY "\x55\x1d\x0e"
+#define OID_KEY_USAGE "\x55\x1d\x0f"
+#define OID_CONSTRAINTS "\x55\x1d\x13"
 
-/* The reason of a failed call is in our own err; nothing of it may stay in the thread's queue. */
-static bool fail(void)
+bool cert_algorithm_take(struct bytes *in, struct bytes *whole)
 {
-    ERR_clear_error();
-    return false;
+    struct bytes content, oid, parameter;
+
+    if (!der_take_whole(in, DER_SEQUENCE, whole, &content) || !der_take(&content, DER_OID, &oid) ||
+        !der_oid_ok(oid))
+        return false;
+    /* at most one element of any kind */
+    return content.n == 0 || der_only(content, content.p[0], &parameter);
 }
 
-static void x509_drop(void *x)
+static bool text_ok(uint8_t tag, struct bytes v)
 {
-    X509_free(x);
+    if (tag == DER_UTF8_STRING)
+        return utf8_ok(v);
+    for (size_t i = 0; i < v.n; i++)
+        if (v.p[i] >= 0x80)
+            return false;
+    return tag == DER_PRINTABLE_STRING || tag == DER_IA5_STRING;
 }
 
-static void crl_drop(void *c)
+/* SEQUENCE { OID, text } */
+static bool attribute_take(struct bytes *set, struct bytes *oid, struct bytes *text)
 {
-    X509_CRL_free(c);
+    struct bytes pair;
+    uint8_t tag;
+
+    if (!der_take(set, DER_SEQUENCE, &pair) || !der_take(&pair, DER_OID, oid) || pair.n == 0)
+        return false;
+    tag = pair.p[0];
+    return der_oid_ok(*oid) && der_only(pair, tag, text) && text_ok(tag, *text);
 }
 
-bool cert_parse(struct bytes der, const char *name, X509 **out, struct err *e)
+bool cert_name_take(struct bytes *in, struct bytes *whole)
 {
-    const uint8_t *p = der.p;
-    AUTO(x509) X509 *x = NULL;
+    struct bytes list, set, oid, text;
+
+    if (!der_take_whole(in, DER_SEQUENCE, whole, &list))
+        return false;
+    while (list.n > 0) {
+        if (!der_take(&list, DER_SET, &set) || set.n == 0)
+            return false;
+        while (set.n > 0)
+            if (!attribute_take(&set, &oid, &text))
+                return false;
+    }
+    return true;
+}
+
+struct bytes cert_common_name(struct bytes name, unsigned *count)
+{
+    struct bytes list, set, oid, text, found = {NULL, 0};
+    unsigned n = 0;
+
+    if (der_only(name, DER_SEQUENCE, &list))
+        while (list.n > 0 && der_take(&list, DER_SET, &set))
+            while (set.n > 0 && attribute_take(&set, &oid, &text))
+                if (cert_oid_is(oid, "\x55\x04\x03") && n++ == 0)
+                    found = text;
+    if (count != NULL)
+        *count = n;
+    return found;
+}
+
+bool cert_time_take(struct bytes *in, int64_t bad, int64_t *out)
+{
+    uint8_t tag = der_next_is(*in, DER_UTC_TIME) ? DER_UTC_TIME : DER_GENERALIZED_TIME;
+    struct bytes v;
+
+    if (!der_take(in, tag, &v))
+        return false;
+    if (!der_time(tag, v, out))
+        *out = bad;
+    return true;
+}
+
+bool cert_bits_take(struct bytes *in, struct bytes *out)
+{
+    struct bytes v;
+
+    if (!der_take(in, DER_BIT_STRING, &v) || v.n == 0 || v.p[0] > 7 || (v.n == 1 && v.p[0] != 0))
+        return false;
+    *out = v.p[0] != 0 ? (struct bytes){NULL, 0} : (struct bytes){v.p + 1, v.n - 1};
+    return true;
+}
+
+bool cert_extension_take(struct bytes *list, struct cert_extension *out)
+{
+    struct bytes one, flag;
+
+    out->critical = false;
+    if (!der_take(list, DER_SEQUENCE, &one) || !der_take(&one, DER_OID, &out->oid) ||
+        !der_oid_ok(out->oid))
+        return false;
+    if (der_next_is(one, DER_BOOLEAN)) {
+        if (!der_take(&one, DER_BOOLEAN, &flag) || flag.n != 1 ||
+            (flag.p[0] != 0 && flag.p[0] != 0xff))
+            return false;
+        out->critical = flag.p[0] != 0;
+    }
+    return der_only(one, DER_OCTETS, &out->value);
+}
+
+bool cert_extensions_take(struct bytes *in, struct bytes *list)
+{
+    struct cert_extension x;
+    struct bytes at;
+
+    if (!der_take(in, DER_SEQUENCE, list) || list->n == 0)
+        return false;
+    for (at = *list; at.n > 0;)
+        if (!cert_extension_take(&at, &x))
+            return false;
+    return true;
+}
+
+/* RFC 5280 4.2.1.9 */
+static bool constraints_read(struct bytes v, struct cert_extensions *s)
+{
+    struct bytes list, item;
+    uint32_t length = 0;
+
+    if (s->constraints || !der_only(v, DER_SEQUENCE, &list))
+        return false;
+    s->constraints = true;
+    if (der_next_is(list, DER_BOOLEAN)) {
+        if (!der_take(&list, DER_BOOLEAN, &item) || item.n != 1 ||
+            (item.p[0] != 0 && item.p[0] != 0xff))
+            return false;
+        s->ca = item.p[0] != 0;
+    }
+    if (list.n == 0)
+        return true;
+    if (!der_only(list, DER_INTEGER, &item) || !der_number(item, INT32_MAX, &length))
+        return false;
+    s->path_length = length;
+    return true;
+}
+
+/* RFC 5280 4.2.1.3: at least one bit is set. */
+static bool usage_read(struct bytes v, struct cert_extensions *s)
+{
+    struct bytes bits;
+
+    if (s->has_usage || !der_only(v, DER_BIT_STRING, &bits) || bits.n < 2 || bits.n > 3 ||
+        bits.p[0] > 7 || (bits.p[bits.n - 1] & ((1u << bits.p[0]) - 1)) != 0)
+        return false;
+    s->has_usage = true;
+    s->usage = 0;
+    for (unsigned i = 0; i < 8 * (bits.n - 1); i++)
+        if ((bits.p[1 + i / 8] & (0x80u >> i % 8)) != 0)
+            s->usage |= 1u << i;
+    return s->usage != 0;
+}
+
+/* AuthorityKeyIdentifier: [0] key, [1] issuer, [2] serial; only the first is of use here. */
+bool cert_authority_key(struct bytes v, struct bytes *key)
+{
+    struct bytes list, item;
+
+    *key = (struct bytes){NULL, 0};
+    if (!der_only(v, DER_SEQUENCE, &list))
+        return false;
+    if (der_next_is(list, DER_CONTEXT_PRIMITIVE(0)) &&
+        !der_take(&list, DER_CONTEXT_PRIMITIVE(0), key))
+        return false;
+    if (der_next_is(list, DER_CONTEXT(1)) && !der_take(&list, DER_CONTEXT(1), &item))
+        return false;
+    return list.n == 0 || der_only(list, DER_CONTEXT_PRIMITIVE(2), &item);
+}
+
+static void extensions_read(struct bytes list, struct cert_extensions *s)
+{
+    struct cert_extension x;
+    bool subject = false, authority = false, good;
+
+    s->path_length = -1;
+    s->usage = CERT_USAGE_ANY;
+    while (list.n > 0 && cert_extension_take(&list, &x)) {
+        if (cert_oid_is(x.oid, OID_CONSTRAINTS)) {
+            good = constraints_read(x.value, s);
+        } else if (cert_oid_is(x.oid, OID_KEY_USAGE)) {
+            good = usage_read(x.value, s);
+        } else if (cert_oid_is(x.oid, OID_SUBJECT_KEY)) {
+            good = !subject && der_only(x.value, DER_OCTETS, &s->subject_key);
+            subject = true;
+        } else if (cert_oid_is(x.oid, CERT_OID_AUTHORITY_KEY)) {
+            good = !authority && cert_authority_key(x.value, &s->authority_key);
+            authority = true;
+        } else {
+            good = true;
+            s->unknown_critical = s->unknown_critical || x.critical;
+        }
+        s->invalid = s->invalid || !good;
+    }
+}
+
+static bool validity_take(struct bytes *in, struct cert *x)
+{
+    struct bytes both;
+
+    return der_take(in, DER_SEQUENCE, &both) &&
+           cert_time_take(&both, INT64_MAX, &x->not_before_s) &&
+           cert_time_take(&both, INT64_MIN, &x->not_after_s) && both.n == 0;
+}
+
+/* TBSCertificate: RFC 5280 4.1.2 */
+static bool signed_part_read(struct bytes in, struct cert *x)
+{
+    struct bytes part, version, number, content;
+
+    if (!der_take(&in, DER_CONTEXT(0), &version) || !der_only(version, DER_INTEGER, &number) ||
+        number.n != 1 || number.p[0] != 2 /* v3 */ || !der_take(&in, DER_INTEGER, &x->serial) ||
+        !der_integer_ok(x->serial) || !cert_algorithm_take(&in, &x->algorithm[1]) ||
+        !cert_name_take(&in, &x->issuer) || !validity_take(&in, x) ||
+        !cert_name_take(&in, &x->subject) || !der_take_whole(&in, DER_SEQUENCE, &x->spki, &content))
+        return false;
+    if (!cert_algorithm_take(&content, &part) || !der_only(content, DER_BIT_STRING, &part) ||
+        part.n == 0)
+        return false;
+    if (in.n == 0)
+        return true;
+    return der_only(in, DER_CONTEXT(3), &part) && cert_extensions_take(&part, &x->extensions) &&
+           part.n == 0;
+}
+
+static bool read(struct cert *x)
+{
+    struct bytes in = x->der, all, content;
+
+    if (!der_only(in, DER_SEQUENCE, &all) ||
+        !der_take_whole(&all, DER_SEQUENCE, &x->signed_part, &content) ||
+        !cert_algorithm_take(&all, &x->algorithm[0]) || !cert_bits_take(&all, &x->signature) ||
+        all.n != 0 || !signed_part_read(content, x))
+        return false;
+    extensions_read(x->extensions, &x->says);
+    return true;
+}
+
+bool cert_parse(struct bytes der, const char *name, struct cert **out, struct err *e)
+{
+    struct cert *x;
 
     if (der.n > CERT_MAX)
         return err_set(e, ERR_LIMIT, "cert.too-large", "%s: got %zu bytes, want at most %d", name,
                        der.n, CERT_MAX),
                err_field(e, "%s", name);
-    x = der.n == 0 ? NULL : d2i_X509(NULL, &p, (long)der.n);
-    if (x == NULL || p != der.p + der.n)
-        return fail(), err_set(e, ERR_INPUT, "cert.malformed", "%s: not one DER certificate", name),
-               err_field(e, "%s", name), err_expected(e, "one X.509 certificate in DER"),
-               err_mend(e, "convert PEM with: openssl x509 -outform der");
-    *out = STEAL(x);
-    return true;
+    x = malloc(sizeof *x + der.n);
+    if (x == NULL)
+        return err_set(e, ERR_NOMEM, "cert.malformed", "%s: no memory", name);
+    *x = (struct cert){.references = 1, .der = {x->copy, der.n}};
+    if (der.n > 0)
+        memcpy(x->copy, der.p, der.n);
+    if (read(x)) {
+        *out = x;
+        return true;
+    }
+    cert_free(x);
+    return err_set(e, ERR_INPUT, "cert.malformed", "%s: not one DER certificate", name),
+           err_field(e, "%s", name), err_expected(e, "one X.509 certificate in DER"),
+           err_mend(e, "convert PEM with: openssl x509 -outform der");
 }
 
-bool crl_parse(struct bytes der, const char *name, X509_CRL **out, struct err *e)
+struct cert *cert_ref(struct cert *x)
 {
-    const uint8_t *p = der.p;
-    AUTO(crl) X509_CRL *c = der.n == 0 ? NULL : d2i_X509_CRL(NULL, &p, (long)der.n);
-
-    if (c == NULL || p != der.p + der.n)
-        return fail(),
-               err_set(e, ERR_INPUT, "crl.malformed", "%s: not one DER revocation list", name),
-               err_field(e, "%s", name), err_expected(e, "one X.509 CRL in DER");
-    *out = STEAL(c);
-    return true;
+    x->references++;
+    return x;
 }
 
-bool cert_open(struct evidence_cache *cache, struct bytes der, const char *name, X509 **out,
+void cert_free(struct cert *x)
+{
+    if (x == NULL || --x->references > 0)
+        return;
+    ecdsa_key_free(x->ec);
+    rsa_key_free(x->rsa);
+    free(x);
+}
+
+static void cert_drop(void *x)
+{
+    cert_free(x);
+}
+
+bool cert_open(struct evidence_cache *cache, struct bytes der, const char *name, struct cert **out,
                struct err *e)
 {
     uint8_t id[CACHE_ID];
-    X509 *x;
+    struct cert *x;
 
     if (cache == NULL || der.n > CERT_MAX)
         return cert_parse(der, name, out, e);
-    cache_id(cache, "certificate", der, (struct bytes){NULL, 0}, id);
+    cache_id("certificate", der, (struct bytes){NULL, 0}, id);
     x = cache_object(cache, id);
     if (x == NULL) {
         if (!cert_parse(der, name, &x, e))
             return false;
-        if (!cache_keep(cache, id, der.n, x, x509_drop)) {
+        if (!cache_keep(cache, id, der.n, x, cert_drop)) {
             *out = x;
             return true;
         }
     }
-    X509_up_ref(x);
-    *out = x;
+    *out = cert_ref(x);
     return true;
-}
-
-bool crl_open(struct evidence_cache *cache, struct bytes der, const char *name, X509_CRL **out,
-              struct err *e)
-{
-    uint8_t id[CACHE_ID];
-    X509_CRL *c;
-
-    if (cache == NULL || der.n > CACHE_OBJECT_MAX)
-        return crl_parse(der, name, out, e);
-    cache_id(cache, "crl", der, (struct bytes){NULL, 0}, id);
-    c = cache_object(cache, id);
-    if (c == NULL) {
-        if (!crl_parse(der, name, &c, e))
-            return false;
-        if (!cache_keep(cache, id, der.n, c, crl_drop)) {
-            *out = c;
-            return true;
-        }
-    }
-    X509_CRL_up_ref(c);
-    *out = c;
-    return true;
-}
-
-bool cert_check_name(const X509 *x, const char *cn, const char *name, struct err *e)
-{
-    const X509_NAME *subject = X509_get_subject_name(x);
-    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-    const ASN1_STRING *s;
-    struct bytes got = {NULL, 0};
-    char text[80];
-
-    if (at >= 0 && X509_NAME_get_index_by_NID(subject, NID_commonName, at) < 0) {
-        s = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
-        got = (struct bytes){ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s)};
-    }
-    if (bytes_equal(got, bytes_str(cn)))
-        return true;
-    str_printable(got, text, sizeof text);
-    return err_set(e, ERR_INPUT, "cert.shape", "%s: subject is \"%s\", want \"%s\"", name, text,
-                   cn),
-           err_field(e, "%s", name), err_found(e, "CN=%s", text), err_expected(e, "CN=%s", cn);
-}
-
-bool cert_check_time(const X509 *x, int64_t now_s, const char *name, struct err *e)
-{
-    char now[TIME_TEXT];
-    int begun = ASN1_TIME_cmp_time_t(X509_get0_notBefore(x), (time_t)now_s);
-    int ended = ASN1_TIME_cmp_time_t(X509_get0_notAfter(x), (time_t)now_s);
-
-    /* -2 is a time that is none: not begun, and not in the future either */
-    if (begun != -2 && begun <= 0 && ended >= 0)
-        return true;
-    time_format(now_s, now);
-    return fail(),
-           err_set(e, ERR_INPUT, "cert.validity", "%s: %s at %s", name,
-                   begun == 1 ? "not valid yet" : "no longer valid", now),
-           err_field(e, "%s", name), err_found(e, "judged at %s", now),
-           err_mend(e, begun == 1 ? "check this machine's clock"
-                                  : "fetch the certificate again from the vendor");
-}
-
-bool cert_check_ca(X509 *x, const char *name, struct err *e)
-{
-    EVP_PKEY *key = X509_get0_pubkey(x);
-
-    if (X509_check_ca(x) != 1 || (X509_get_key_usage(x) & KU_KEY_CERT_SIGN) == 0 || key == NULL ||
-        EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA || EVP_PKEY_get_bits(key) < 4096)
-        return fail(),
-               err_set(e, ERR_INPUT, "cert.shape", "%s: not a CA certificate with RSA of 4096 bits",
-                       name),
-               err_field(e, "%s", name), err_expected(e, "CA:TRUE, keyCertSign, RSA-4096");
-    return true;
-}
-
-static bool algorithm_is(const X509_ALGOR *a, int nid, const void **parameter, int *type)
-{
-    const ASN1_OBJECT *o = NULL;
-
-    if (a == NULL)
-        return false;
-    X509_ALGOR_get0(&o, type, parameter, a);
-    return OBJ_obj2nid(o) == nid;
-}
-
-static bool sha384_is(const X509_ALGOR *a)
-{
-    const void *p;
-    int type;
-
-    return algorithm_is(a, NID_sha384, &p, &type) && (type == V_ASN1_NULL || type == V_ASN1_UNDEF);
-}
-
-/* RFC 4055 3.1. Absent fields mean SHA-1 and salt 20, which fail here as they should; an absent
- * trailer field means 1. */
-static bool pss_is_amds(const X509_ALGOR *a)
-{
-    AUTO(pss) RSA_PSS_PARAMS *pss = NULL;
-    const void *parameter = NULL;
-    const ASN1_STRING *mgf;
-    const uint8_t *p;
-    X509_ALGOR *inner;
-    int type = 0;
-    bool good;
-
-    if (!algorithm_is(a, NID_rsassaPss, &parameter, &type) || type != V_ASN1_SEQUENCE)
-        return false;
-    mgf = parameter;
-    p = ASN1_STRING_get0_data(mgf);
-    pss = d2i_RSA_PSS_PARAMS(NULL, &p, ASN1_STRING_length(mgf));
-    if (pss == NULL || !sha384_is(pss->hashAlgorithm) || pss->saltLength == NULL ||
-        ASN1_INTEGER_get(pss->saltLength) != 48 ||
-        (pss->trailerField != NULL && ASN1_INTEGER_get(pss->trailerField) != 1))
-        return fail();
-    if (!algorithm_is(pss->maskGenAlgorithm, NID_mgf1, &parameter, &type) ||
-        type != V_ASN1_SEQUENCE)
-        return false;
-    mgf = parameter;
-    p = ASN1_STRING_get0_data(mgf);
-    inner = d2i_X509_ALGOR(NULL, &p, ASN1_STRING_length(mgf));
-    good = sha384_is(inner);
-    X509_ALGOR_free(inner);
-    ERR_clear_error();
-    return good;
-}
-
-static const struct scheme {
-    int nid; /* 0: PSS with AMD's parameters */
-    const char *expected;
-} schemes[] = {
-    [CERT_PSS_SHA384] = {0, "RSASSA-PSS, SHA-384, MGF1-SHA-384, salt 48, trailer 1, stated twice"},
-    [CERT_ECDSA_SHA256] = {NID_ecdsa_with_SHA256, "ecdsa-with-SHA256, stated twice"},
-    [CERT_ECDSA_SHA384] = {NID_ecdsa_with_SHA384, "ecdsa-with-SHA384, stated twice"},
-};
-
-/* RFC 5758 3.2: ECDSA's identifiers have no parameters at all. */
-static bool scheme_is(enum cert_scheme scheme, const X509_ALGOR *a)
-{
-    const void *parameter;
-    int type;
-
-    if (schemes[scheme].nid == 0)
-        return pss_is_amds(a);
-    return algorithm_is(a, schemes[scheme].nid, &parameter, &type) && type == V_ASN1_UNDEF;
-}
-
-/* Both must be equal, so that one of them speaks for the other. */
-static bool algorithms_check(enum cert_scheme scheme, const X509_ALGOR *outer,
-                             const X509_ALGOR *inner, const char *reason, const char *name,
-                             struct err *e)
-{
-    if (inner != NULL && outer != NULL && X509_ALGOR_cmp(outer, inner) == 0 &&
-        scheme_is(scheme, outer))
-        return true;
-    return err_set(e, ERR_INPUT, reason, "%s: not signed as this vendor signs", name),
-           err_field(e, "%s", name), err_expected(e, "%s", schemes[scheme].expected);
-}
-
-/* The name of "this object is signed by that issuer as that scheme says". False: one of them is not
- * out of the cache. */
-static bool signed_id(const struct evidence_cache *cache, const void *object, const X509 *issuer,
-                      enum cert_scheme scheme, uint8_t id[CACHE_ID])
-{
-    static const char *const labels[] = {"signed-pss-sha384", "signed-ecdsa-sha256",
-                                         "signed-ecdsa-sha384"};
-    uint8_t what[CACHE_ID], by[CACHE_ID];
-
-    if (!cache_id_of(cache, object, what) || !cache_id_of(cache, issuer, by))
-        return false;
-    cache_id(cache, labels[scheme], BYTES_OF(what), BYTES_OF(by), id);
-    return true;
-}
-
-bool cert_check_signed(X509 *x, X509 *issuer, enum cert_scheme scheme, struct evidence_cache *cache,
-                       const char *name, struct err *e)
-{
-    const X509_ALGOR *outer = NULL;
-    uint8_t id[CACHE_ID];
-    bool named = signed_id(cache, x, issuer, scheme, id);
-
-    /* all that follows looks at nothing but the bytes of both, which the id stands for */
-    if (named && cache_knows(cache, id))
-        return true;
-    if (X509_NAME_cmp(X509_get_issuer_name(x), X509_get_subject_name(issuer)) != 0)
-        return err_set(e, ERR_INPUT, "cert.shape", "%s: of another issuer", name),
-               err_field(e, "%s", name);
-    X509_get0_signature(NULL, &outer, x);
-    if (!algorithms_check(scheme, outer, X509_get0_tbs_sigalg(x), "cert.algorithm", name, e))
-        return false;
-    if (X509_verify(x, X509_get0_pubkey(issuer)) != 1)
-        return fail(),
-               err_set(e, ERR_INPUT, "cert.signature", "%s: its issuer did not sign this", name),
-               err_field(e, "%s", name);
-    if (named)
-        cache_learn(cache, id);
-    return true;
-}
-
-/* The AlgorithmIdentifier inside the signed part, for which OpenSSL 3.0 has no accessor: after the
- * optional version. The caller's to X509_ALGOR_free(); NULL when it is not where it should be. */
-static X509_ALGOR *crl_inner_algorithm(X509_CRL *crl)
-{
-    uint8_t *der = NULL;
-    int n = i2d_re_X509_CRL_tbs(crl, &der), tag = 0, class = 0;
-    const uint8_t *p = der, *end = der + (n > 0 ? n : 0);
-    X509_ALGOR *a = NULL;
-    long length = 0;
-
-    if (n > 0 && (ASN1_get_object(&p, &length, &tag, &class, n) & 0x80) == 0 &&
-        tag == V_ASN1_SEQUENCE && p < end) {
-        if (*p == V_ASN1_INTEGER && end - p > 3 && p[1] == 1)
-            p += 3;
-        a = d2i_X509_ALGOR(NULL, &p, end - p);
-    }
-    OPENSSL_free(der);
-    return a;
-}
-
-bool crl_check_signed(X509_CRL *crl, X509 *issuer, enum cert_scheme scheme,
-                      struct evidence_cache *cache, const char *name, struct err *e)
-{
-    const X509_ALGOR *outer = NULL;
-    uint8_t id[CACHE_ID];
-    bool named = signed_id(cache, crl, issuer, scheme, id), good;
-    X509_ALGOR *inner;
-
-    if (named && cache_knows(cache, id))
-        return true;
-    if (X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(issuer)) != 0)
-        return err_set(e, ERR_INPUT, "crl.signature", "%s: of another issuer", name),
-               err_field(e, "%s", name);
-    X509_CRL_get0_signature(crl, NULL, &outer);
-    inner = crl_inner_algorithm(crl);
-    good = algorithms_check(scheme, outer, inner, "crl.algorithm", name, e);
-    X509_ALGOR_free(inner);
-    if (!good)
-        return fail();
-    if (X509_CRL_verify(crl, X509_get0_pubkey(issuer)) != 1)
-        return fail(),
-               err_set(e, ERR_INPUT, "crl.signature", "%s: its issuer did not sign this", name),
-               err_field(e, "%s", name);
-    if (named)
-        cache_learn(cache, id);
-    return true;
-}
-
-bool crl_check_time(const X509_CRL *crl, int64_t now_s, bool *stale, const char *name,
-                    struct err *e)
-{
-    const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl);
-    int begun = ASN1_TIME_cmp_time_t(X509_CRL_get0_lastUpdate(crl), (time_t)now_s);
-
-    if (begun == -2 || begun > 0)
-        return fail(), err_set(e, ERR_INPUT, "crl.validity", "%s: not valid yet", name),
-               err_field(e, "%s", name), err_mend(e, "check this machine's clock");
-    *stale = next == NULL || ASN1_TIME_cmp_time_t(next, (time_t)now_s) < 0;
-    ERR_clear_error();
-    return true;
-}
-
-bool crl_lists(X509_CRL *crl, X509 *x)
-{
-    X509_REVOKED *entry = NULL;
-
-    /* 2: listed with "remove from CRL", which only delta lists may say; so it counts as listed */
-    return X509_CRL_get0_by_cert(crl, &entry, x) != 0;
 }

@@ -1,7 +1,6 @@
 #include "attest/cose.h"
 
 #include <inttypes.h>
-#include <openssl/err.h>
 
 #include "attest/cbor.h"
 #include "attest/ecdsa.h"
@@ -104,14 +103,11 @@ bool cose_parse(struct bytes in, const char *field, struct cose_sign1 *out, stru
     return true;
 }
 
-static bool key_bad(const struct algorithm *a, EVP_PKEY *key, const char *field, const char *name,
-                    struct err *e)
+static bool key_bad(const struct algorithm *a, const struct ecdsa_key *key, const char *field,
+                    const char *name, struct err *e)
 {
-    char group[32] = "no elliptic curve";
+    const char *group = ecdsa_key_group(key);
 
-    if (key == NULL || EVP_PKEY_get_base_id(key) != EVP_PKEY_EC ||
-        EVP_PKEY_get_group_name(key, group, sizeof group, NULL) != 1)
-        ERR_clear_error();
     return err_set(e, ERR_INPUT, "cose.key", "%s: signed with %s, but %s is a key of %s", field,
                    a->name, name, group),
            err_field(e, "%s", field), err_found(e, "%s", group), err_expected(e, "%s", a->group);
@@ -129,8 +125,8 @@ static struct bytes head_put(uint8_t out[9], size_t n)
     return (struct bytes){out, 1 + width};
 }
 
-bool cose_verify(const struct cose_sign1 *s, EVP_PKEY *key, const char *field, const char *name,
-                 struct err *e)
+bool cose_verify(const struct cose_sign1 *s, struct ecdsa_key *key, const char *field,
+                 const char *name, struct err *e)
 {
     static const uint8_t begin[] = {0x84, 0x6a, 'S', 'i', 'g', 'n', 'a', 't', 'u', 'r', 'e', '1'};
     static const uint8_t no_external_data[] = {0x40};

@@ -10,8 +10,7 @@
 #ifndef ATTEST_COSE_H
 #define ATTEST_COSE_H
 
-#include <openssl/evp.h>
-
+#include "attest/ecdsa.h"
 #include "base/bytes.h"
 #include "base/err.h"
 
@@ -34,7 +33,7 @@ NODISCARD bool cose_parse(struct bytes in, const char *field, struct cose_sign1 
 
 /* The key made the signature, with no external data (RFC 9052, 4.4). name is the key's, for
  * messages. */
-NODISCARD bool cose_verify(const struct cose_sign1 *s, EVP_PKEY *key, const char *field,
+NODISCARD bool cose_verify(const struct cose_sign1 *s, struct ecdsa_key *key, const char *field,
                            const char *name, struct err *e);
 
 /* "ES384"; "unknown" for others. */

@@ -1,9 +1,8 @@
 #include "attest/dcap_chain.h"
 
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "attest/ecdsa.h"
 #include "attest/pem.h"
@@ -16,45 +15,52 @@ DEFINE_CLEANUP(memory, uint8_t *, free)
 
 void dcap_chain_fini(struct dcap_chain *c)
 {
-    X509_free(c->leaf);
-    X509_free(c->ca);
-    X509_free(c->root);
+    cert_free(c->leaf);
+    cert_free(c->ca);
+    cert_free(c->root);
     c->leaf = c->ca = c->root = NULL;
 }
 
 void dcap_revocation_fini(struct dcap_revocation *r)
 {
-    X509_CRL_free(r->pck);
-    X509_CRL_free(r->root);
+    crl_free(r->pck);
+    crl_free(r->root);
     r->pck = r->root = NULL;
 }
 
 static bool shape_bad(const char *name, const char *what, struct err *e)
 {
-    ERR_clear_error();
     return err_set(e, ERR_INPUT, "cert.shape", "%s: %s", name, what), err_field(e, "%s", name),
            err_found(e, "%s", what);
 }
 
+/* Also without basic constraints, when key usage says so (X.509 version 3 without the one is not
+ * foreseen by the profile). */
+static bool may_certify(const struct cert *x)
+{
+    return x->says.constraints ? cert_is_ca(x)
+                               : x->says.has_usage && (x->says.usage & CERT_KEY_CERT_SIGN) != 0;
+}
+
 /* What holds of every certificate of Intel's: its time, its key, no extension that has to be
  * understood and is not. */
-static bool any_check(X509 *x, bool ca, const struct evidence_options *o, const char *name,
+static bool any_check(struct cert *x, bool ca, const struct evidence_options *o, const char *name,
                       struct err *e)
 {
-    if ((X509_get_extension_flags(x) & (EXFLAG_INVALID | EXFLAG_CRITICAL)) != 0)
+    if (x->says.invalid || x->says.unknown_critical)
         return shape_bad(name, "a critical extension that is not known here", e);
-    if (ca && (X509_check_ca(x) != 1 || (X509_get_key_usage(x) & KU_KEY_CERT_SIGN) == 0))
+    if (ca && !cert_is_ca(x))
         return shape_bad(name, "not a CA certificate", e);
-    if (!ca && (X509_check_ca(x) != 0 || (X509_get_key_usage(x) & KU_DIGITAL_SIGNATURE) == 0))
+    if (!ca && (may_certify(x) || (x->says.usage & CERT_DIGITAL_SIGNATURE) == 0))
         return shape_bad(name, "a CA certificate, or one that may not sign data", e);
-    if (!ecdsa_key_is(X509_get0_pubkey(x), ECDSA_P256))
+    if (!ecdsa_key_is(cert_key(x), ECDSA_P256))
         return err_set(e, ERR_INPUT, "dcap.certificate-key", "%s: not a P-256 key", name),
                err_field(e, "%s", name), err_expected(e, "prime256v1");
     return cert_check_time(x, o->now_s, name, e);
 }
 
 /* Simulated authorities may say so in their names. */
-static bool name_is(const X509 *x, const char *cn, bool simulated, const char *name)
+static bool name_is(const struct cert *x, const char *cn, bool simulated, const char *name)
 {
     char marked[64];
 
@@ -63,22 +69,15 @@ static bool name_is(const X509 *x, const char *cn, bool simulated, const char *n
            (simulated && cert_check_name(x, marked, name, NULL));
 }
 
-static bool name_check(const X509 *x, const char *cn, bool simulated, const char *name,
+static bool name_check(const struct cert *x, const char *cn, bool simulated, const char *name,
                        struct err *e)
 {
     return name_is(x, cn, simulated, name) || cert_check_name(x, cn, name, e);
 }
 
-static const struct anchor *anchor_of(X509 *root, const struct evidence_options *o)
+static const struct anchor *anchor_of(const struct cert *root, const struct evidence_options *o)
 {
-    uint8_t *der = NULL;
-    int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(root), &der);
-    const struct anchor *a = NULL;
-
-    if (n > 0)
-        a = anchor_find(o->anchors, o->anchors_n, ROOT_KIND, (struct bytes){der, (size_t)n});
-    OPENSSL_free(der);
-    return a;
+    return anchor_find(o->anchors, o->anchors_n, ROOT_KIND, root->spki);
 }
 
 static bool root_check(struct dcap_chain *c, const struct evidence_options *o, struct err *e)
@@ -123,7 +122,7 @@ static bool leaf_check(const struct dcap_chain *c, const char *cn, const struct 
                        struct err *e)
 {
     const char *name = c->name[0];
-    X509 *issuer = c->ca != NULL ? c->ca : c->root;
+    struct cert *issuer = c->ca != NULL ? c->ca : c->root;
 
     if (!name_check(c->leaf, cn, c->anchor->simulated, name, e) ||
         !any_check(c->leaf, false, o, name, e) ||
@@ -133,23 +132,18 @@ static bool leaf_check(const struct dcap_chain *c, const char *cn, const struct 
     return true;
 }
 
-static bool is_certificate(X509 *x, struct bytes der)
+static bool is_certificate(const struct cert *x, struct bytes der)
 {
-    uint8_t *own = NULL;
-    int n = x == NULL ? 0 : i2d_X509(x, &own);
-    bool same = n > 0 && bytes_equal(der, (struct bytes){own, (size_t)n});
-
-    OPENSSL_free(own);
-    return same;
+    return x != NULL && bytes_equal(der, x->der);
 }
 
 /* The certificates of the chain, which has to have `want` of them in their order. known: a root
  * that need not be parsed again; NULL: none. */
 static bool chain_open(struct bytes pem, const char *source, unsigned want,
-                       const struct evidence_options *o, X509 *known, struct dcap_chain *c,
+                       const struct evidence_options *o, struct cert *known, struct dcap_chain *c,
                        struct err *e)
 {
-    X509 **const slot[2][3] = {{&c->leaf, &c->root, NULL}, {&c->leaf, &c->ca, &c->root}};
+    struct cert **const slot[2][3] = {{&c->leaf, &c->root, NULL}, {&c->leaf, &c->ca, &c->root}};
     struct bytes der[PEM_BLOCKS];
     AUTO(memory) uint8_t *store = NULL;
     unsigned n = 0;
@@ -173,8 +167,7 @@ static bool chain_open(struct bytes pem, const char *source, unsigned want,
 
         snprintf(c->name[role], sizeof c->name[role], "%.40s[%u]", source, i);
         if (role == 2 && is_certificate(known, der[i])) {
-            X509_up_ref(known);
-            c->root = known;
+            c->root = cert_ref(known);
         } else if (!cert_open(o->cache, der[i], c->name[role], slot[want - 2][i], e))
             return false;
     }
@@ -216,34 +209,36 @@ bool dcap_chain_signing(struct bytes pem, const char *source, const struct dcap_
     return true;
 }
 
-/* Profile 4.2: nothing in these lists is critical; what is would have to be understood. */
-static bool crl_plain(X509_CRL *crl, const char *name, struct err *e)
+const char *dcap_chain_ca(const struct dcap_chain *pck)
 {
-    for (int i = 0; i < X509_CRL_get_ext_count(crl); i++)
-        if (X509_EXTENSION_get_critical(X509_CRL_get_ext(crl, i)) != 0)
-            return err_set(e, ERR_INPUT, "crl.malformed", "%s: a critical extension", name),
-                   err_field(e, "%s", name);
-    return true;
+    static const char word[] = "Processor CA";
+    struct bytes issuer = cert_common_name(pck->leaf->issuer, NULL);
+
+    return issuer.n > 0 && memmem(issuer.p, issuer.n, word, sizeof word - 1) != NULL ? "processor"
+                                                                                     : "platform";
+}
+
+/* Profile 4.2: nothing in these lists is critical; what is would have to be understood. */
+static bool crl_plain(const struct crl *crl, const char *name, struct err *e)
+{
+    if (!crl->critical)
+        return true;
+    return err_set(e, ERR_INPUT, "crl.malformed", "%s: a critical extension", name),
+           err_field(e, "%s", name);
 }
 
 /* RFC 5280 5.2.1: which key of the issuer's signed the list. One that says it is another key's is
  * of another authority with the same name (Intel's test authorities have the real ones' names), and
  * as good as none for this one. */
-static bool crl_of_other_key(const X509_CRL *crl, X509 *issuer)
+static bool crl_of_other_key(const struct crl *crl, const struct cert *issuer)
 {
-    const ASN1_OCTET_STRING *have = X509_get0_subject_key_id(issuer);
-    AUTHORITY_KEYID *says = X509_CRL_get_ext_d2i(crl, NID_authority_key_identifier, NULL, NULL);
-    bool other = says != NULL && says->keyid != NULL && have != NULL &&
-                 ASN1_OCTET_STRING_cmp(says->keyid, have) != 0;
-
-    AUTHORITY_KEYID_free(says);
-    ERR_clear_error();
-    return other;
+    return crl->authority_key.n > 0 && issuer->says.subject_key.n > 0 &&
+           !bytes_equal(crl->authority_key, issuer->says.subject_key);
 }
 
 static bool crl_read(const struct evidence_input *in, const struct evidence_options *o,
-                     const char *name, X509 *issuer, struct dcap_revocation *r, X509_CRL **out,
-                     struct err *e)
+                     const char *name, struct cert *issuer, struct dcap_revocation *r,
+                     struct crl **out, struct err *e)
 {
     const struct evidence_file *f = evidence_file(in, name);
     bool stale = false;
@@ -252,9 +247,8 @@ static bool crl_read(const struct evidence_input *in, const struct evidence_opti
         return true; /* a finding, not a refusal */
     if (!crl_open(o->cache, f->bytes, name, out, e) || !crl_plain(*out, name, e))
         return false;
-    if (crl_of_other_key(*out, issuer) &&
-        X509_NAME_cmp(X509_CRL_get_issuer(*out), X509_get_subject_name(issuer)) == 0) {
-        X509_CRL_free(*out);
+    if (crl_of_other_key(*out, issuer) && bytes_equal((*out)->issuer, issuer->subject)) {
+        crl_free(*out);
         *out = NULL;
         return true;
     }

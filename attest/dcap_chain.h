@@ -12,13 +12,14 @@
 #define ATTEST_DCAP_CHAIN_H
 
 #include "attest/cert.h"
+#include "attest/crl.h"
 #include "attest/evidence.h"
 
 #define DCAP_CHAIN_MAX 16384 /* bytes of PEM; Intel's have under 4000 */
 
 struct dcap_chain {
-    X509 *leaf, *root; /* owned */
-    X509 *ca;          /* owned; NULL in the chain of a signing certificate */
+    struct cert *leaf, *root; /* owned */
+    struct cert *ca;          /* owned; NULL in the chain of a signing certificate */
     const struct anchor *anchor;
     char name[3][48]; /* of leaf, ca, root for messages: "pck_chain.pem[0]" */
 };
@@ -36,10 +37,13 @@ NODISCARD bool dcap_chain_signing(struct bytes pem, const char *source,
                                   const struct dcap_chain *beside, const struct evidence_options *o,
                                   struct dcap_chain *out, struct err *e);
 
+/* "processor" or "platform": which of Intel's CAs issued the PCK certificate. */
+const char *dcap_chain_ca(const struct dcap_chain *pck);
+
 /* What revocation lists said, and whether they were there. */
 struct dcap_revocation {
-    X509_CRL *pck, *root; /* owned; NULL: not given */
-    bool stale;           /* one is past its next update, leniently accepted */
+    struct crl *pck, *root; /* owned; NULL: not given */
+    bool stale;             /* one is past its next update, leniently accepted */
 };
 
 void dcap_revocation_fini(struct dcap_revocation *r);

@@ -1,15 +1,13 @@
 #include "attest/dcap_check.h"
 
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 
 #include "attest/binding.h"
 #include "attest/dcap_case.h"
 #include "attest/ecdsa.h"
+#include "attest/sha.h"
 #include "base/str.h"
-
-DEFINE_CLEANUP(md_ctx, EVP_MD_CTX *, EVP_MD_CTX_free)
 
 #define CHAIN_FILE "pck_chain.pem"
 #define TCB_FILE "tcb_info.json"
@@ -111,15 +109,11 @@ static bool certification_check(const struct dcap_case *c, struct err *e)
 static bool qe_binding_check(const struct dcap_case *c, struct err *e)
 {
     const struct dcap_quote *q = &c->quote;
-    AUTO(md_ctx) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    const struct bytes bound[] = {q->key, q->qe_auth};
     uint8_t want[64] = {0};
     char hex[2 * 64 + 1];
 
-    if (ctx == NULL || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1 ||
-        EVP_DigestUpdate(ctx, q->key.p, q->key.n) != 1 ||
-        EVP_DigestUpdate(ctx, q->qe_auth.p, q->qe_auth.n) != 1 ||
-        EVP_DigestFinal_ex(ctx, want, NULL) != 1)
-        return err_set(e, ERR_NOMEM, "dcap.qe-binding", "cannot hash");
+    sha(SHA_256, bound, sizeof bound / sizeof bound[0], want);
     if (memcmp(want, q->qe.reportdata, sizeof want) == 0)
         return evidence_passed(c->o, "dcap.qe-binding", "QE_REPORT.REPORTDATA"), true;
     err_set(e, ERR_INPUT, "dcap.qe-binding",
@@ -156,11 +150,11 @@ static bool qe_signature_check(const struct dcap_case *c, struct err *e)
 
     if (named) {
         memcpy(by + CACHE_ID, q->qe_signature.p, 64);
-        cache_id(c->o->cache, "dcap-qe-report", q->qe_report, BYTES_OF(by), id);
+        cache_id("dcap-qe-report", q->qe_report, BYTES_OF(by), id);
         if (cache_knows(c->o->cache, id))
             return evidence_passed(c->o, "dcap.qe-signature", "QE_SIGNATURE"), true;
     }
-    r = ecdsa_verify(X509_get0_pubkey(c->chain.leaf), ECDSA_P256, q->qe_report, q->qe_signature);
+    r = ecdsa_verify(cert_key(c->chain.leaf), ECDSA_P256, q->qe_report, q->qe_signature);
     if (r != ECDSA_GOOD)
         return signature_bad(r, "dcap.qe-signature", "QE_SIGNATURE", "the PCK", e);
     if (named)
@@ -171,33 +165,32 @@ static bool qe_signature_check(const struct dcap_case *c, struct err *e)
 
 static void key_drop(void *key)
 {
-    EVP_PKEY_free(key);
+    ecdsa_key_free(key);
 }
 
 /* The attestation key, a reference of the caller's. It lives as long as its quoting enclave, so
  * that making one again for each quote is worth saving: it costs as much as a signature. */
-static EVP_PKEY *attestation_key(const struct dcap_case *c)
+static struct ecdsa_key *attestation_key(const struct dcap_case *c)
 {
     struct evidence_cache *cache = c->o->cache;
     uint8_t id[CACHE_ID];
-    EVP_PKEY *key;
+    struct ecdsa_key *key;
 
     if (cache == NULL)
-        return ecdsa_key(ECDSA_P256, c->quote.key);
-    cache_id(cache, "p256-key", c->quote.key, (struct bytes){NULL, 0}, id);
+        return ecdsa_key_new(ECDSA_P256, c->quote.key);
+    cache_id("p256-key", c->quote.key, (struct bytes){NULL, 0}, id);
     key = cache_object(cache, id);
     if (key == NULL) {
-        key = ecdsa_key(ECDSA_P256, c->quote.key);
+        key = ecdsa_key_new(ECDSA_P256, c->quote.key);
         if (key == NULL || !cache_keep(cache, id, c->quote.key.n, key, key_drop))
             return key;
     }
-    EVP_PKEY_up_ref(key);
-    return key;
+    return ecdsa_key_ref(key);
 }
 
 static bool quote_signature_check(const struct dcap_case *c, struct err *e)
 {
-    AUTO(pkey) EVP_PKEY *key = attestation_key(c);
+    AUTO(ecdsa_key) struct ecdsa_key *key = attestation_key(c);
     enum ecdsa_result r;
 
     if (key == NULL)

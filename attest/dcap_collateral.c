@@ -232,7 +232,7 @@ void dcap_identity_fini(struct dcap_identity *i)
 
 /* The name of "this document, verified by that certificate and read for that technology". False:
  * the certificate is not out of the cache. */
-static bool object_id(const struct evidence_options *o, X509 *signing, enum dcap_tee tee,
+static bool object_id(const struct evidence_options *o, struct cert *signing, enum dcap_tee tee,
                       struct bytes text, uint8_t id[CACHE_ID])
 {
     uint8_t by[CACHE_ID + 1];
@@ -240,14 +240,14 @@ static bool object_id(const struct evidence_options *o, X509 *signing, enum dcap
     if (!cache_id_of(o->cache, signing, by))
         return false;
     by[CACHE_ID] = (uint8_t)tee;
-    cache_id(o->cache, "dcap-document", text, BYTES_OF(by), id);
+    cache_id("dcap-document", text, BYTES_OF(by), id);
     return true;
 }
 
-static bool signature_check(struct bytes inner, const uint8_t signature[64], X509 *signing,
+static bool signature_check(struct bytes inner, const uint8_t signature[64], struct cert *signing,
                             const char *name, struct err *e)
 {
-    if (ecdsa_verify(X509_get0_pubkey(signing), ECDSA_P256, inner, (struct bytes){signature, 64}) ==
+    if (ecdsa_verify(cert_key(signing), ECDSA_P256, inner, (struct bytes){signature, 64}) ==
         ECDSA_GOOD)
         return true;
     return err_set(e, ERR_INPUT, "dcap.collateral-signature",
@@ -316,7 +316,7 @@ static bool no_memory(const char *name, struct err *e)
     return err_set(e, ERR_NOMEM, "dcap.collateral-malformed", "%s: no memory", name);
 }
 
-bool dcap_tcb_info_open(struct bytes text, enum dcap_tee tee, X509 *signing,
+bool dcap_tcb_info_open(struct bytes text, enum dcap_tee tee, struct cert *signing,
                         const struct evidence_options *o, const char *name,
                         struct dcap_tcb_info **out, bool *stale, struct err *e)
 {
@@ -351,7 +351,7 @@ bool dcap_tcb_info_open(struct bytes text, enum dcap_tee tee, X509 *signing,
     return false;
 }
 
-bool dcap_identity_open(struct bytes text, enum dcap_tee tee, X509 *signing,
+bool dcap_identity_open(struct bytes text, enum dcap_tee tee, struct cert *signing,
                         const struct evidence_options *o, const char *name,
                         struct dcap_identity **out, bool *stale, struct err *e)
 {

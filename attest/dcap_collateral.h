@@ -104,10 +104,10 @@ struct dcap_identity {
  * has been checked; with a cache, a document that was verified and read before is neither again.
  * name is the file's. *out is the caller's to dcap_*_release(), on true only; *stale: it is past
  * its next update, which only the lenient accept. */
-NODISCARD bool dcap_tcb_info_open(struct bytes text, enum dcap_tee tee, X509 *signing,
+NODISCARD bool dcap_tcb_info_open(struct bytes text, enum dcap_tee tee, struct cert *signing,
                                   const struct evidence_options *o, const char *name,
                                   struct dcap_tcb_info **out, bool *stale, struct err *e);
-NODISCARD bool dcap_identity_open(struct bytes text, enum dcap_tee tee, X509 *signing,
+NODISCARD bool dcap_identity_open(struct bytes text, enum dcap_tee tee, struct cert *signing,
                                   const struct evidence_options *o, const char *name,
                                   struct dcap_identity **out, bool *stale, struct err *e);
 void dcap_tcb_info_release(struct dcap_tcb_info *t); /* NULL is fine */

@@ -1,14 +1,9 @@
 #include "attest/dcap_pck.h"
 
+#include "attest/der.h"
+
 /* 1.2.840.113741.1.13.1 in DER */
 static const uint8_t sgx_oid[] = {0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01};
-
-#define DER_BOOLEAN 0x01
-#define DER_INTEGER 0x02
-#define DER_OCTETS 0x04
-#define DER_OID 0x06
-#define DER_ENUMERATED 0x0a
-#define DER_SEQUENCE 0x30
 
 /* The elements as they are numbered: bit N of a set stands for .N */
 enum { PPID = 1, TCB = 2, PCEID = 3, FMSPC = 4, SGX_TYPE = 5, INSTANCE = 6, CONFIGURATION = 7 };
@@ -30,30 +25,6 @@ static bool bad(const struct reading *r, const char *element, const char *what)
            err_field(r->e, "%s.%s", r->name, element), err_found(r->e, "%s", what);
 }
 
-/* The next DER element, which has to have this tag; lengths up to 65535, in their shortest form. */
-static bool der_take(struct bytes *in, uint8_t tag, struct bytes *out)
-{
-    size_t n, head = 2;
-
-    if (in->n < 2 || in->p[0] != tag)
-        return false;
-    n = in->p[1];
-    if (n == 0x81 && in->n >= 3 && in->p[2] >= 0x80) {
-        n = in->p[2];
-        head = 3;
-    } else if (n == 0x82 && in->n >= 4 && in->p[2] != 0) {
-        n = (size_t)in->p[2] << 8 | in->p[3];
-        head = 4;
-    } else if (n >= 0x80) {
-        return false;
-    }
-    if (n > in->n - head)
-        return false;
-    *out = (struct bytes){in->p + head, n};
-    *in = (struct bytes){in->p + head + n, in->n - head - n};
-    return true;
-}
-
 /* SEQUENCE { OID, value }: the OID's arcs below sgx_oid, and what stands after it. */
 static bool pair_take(struct bytes *in, struct bytes *arcs, struct bytes *value)
 {
@@ -67,17 +38,11 @@ static bool pair_take(struct bytes *in, struct bytes *arcs, struct bytes *value)
     return true;
 }
 
-/* A value of one element and nothing after it. */
-static bool only(struct bytes value, uint8_t tag, struct bytes *out)
-{
-    return der_take(&value, tag, out) && value.n == 0;
-}
-
 static bool octets(struct bytes value, uint8_t *out, size_t n)
 {
     struct bytes v;
 
-    if (!only(value, DER_OCTETS, &v) || v.n != n)
+    if (!der_only(value, DER_OCTETS, &v) || v.n != n)
         return false;
     memcpy(out, v.p, n);
     return true;
@@ -88,20 +53,14 @@ static bool integer(struct bytes value, uint8_t tag, uint32_t most, uint32_t *ou
 {
     struct bytes v;
 
-    if (!only(value, tag, &v) || v.n == 0 || v.n > 3 || v.p[0] >= 0x80 ||
-        (v.n > 1 && v.p[0] == 0 && v.p[1] < 0x80))
-        return false;
-    *out = 0;
-    for (size_t i = 0; i < v.n; i++)
-        *out = *out << 8 | v.p[i];
-    return *out <= most;
+    return der_only(value, tag, &v) && der_number(v, most, out);
 }
 
 static bool boolean(struct bytes value, enum dcap_flag *out)
 {
     struct bytes v;
 
-    if (!only(value, DER_BOOLEAN, &v) || v.n != 1 || (v.p[0] != 0 && v.p[0] != 0xff))
+    if (!der_only(value, DER_BOOLEAN, &v) || v.n != 1 || (v.p[0] != 0 && v.p[0] != 0xff))
         return false;
     *out = v.p[0] != 0 ? DCAP_FLAG_TRUE : DCAP_FLAG_FALSE;
     return true;
@@ -127,7 +86,7 @@ static bool tcb_read(const struct reading *r, struct bytes value)
     struct bytes list, arcs, one;
     uint32_t seen = 0;
 
-    if (!only(value, DER_SEQUENCE, &list))
+    if (!der_only(value, DER_SEQUENCE, &list))
         return bad(r, "TCB", "not a sequence");
     while (list.n > 0) {
         if (!pair_take(&list, &arcs, &one) || arcs.n != 2 || arcs.p[0] != TCB || arcs.p[1] < 1 ||
@@ -146,7 +105,7 @@ static bool configuration_read(const struct reading *r, struct bytes value)
                                      &r->pck->smt};
     struct bytes list, arcs, one;
 
-    if (!only(value, DER_SEQUENCE, &list))
+    if (!der_only(value, DER_SEQUENCE, &list))
         return bad(r, "CONFIGURATION", "not a sequence");
     while (list.n > 0) {
         if (!pair_take(&list, &arcs, &one) || arcs.n != 2 || arcs.p[0] != CONFIGURATION)
@@ -194,7 +153,7 @@ static bool extension_read(const struct reading *r, struct bytes der)
     struct bytes list, arcs, value;
     uint32_t seen = 0;
 
-    if (!only(der, DER_SEQUENCE, &list))
+    if (!der_only(der, DER_SEQUENCE, &list))
         return bad(r, "SGX_EXTENSIONS", "not a sequence");
     while (list.n > 0) {
         if (!pair_take(&list, &arcs, &value) || arcs.n != 1 || arcs.p[0] >= 32)
@@ -208,23 +167,20 @@ static bool extension_read(const struct reading *r, struct bytes der)
     return (seen & MANDATORY) == MANDATORY || bad(r, "SGX_EXTENSIONS", "an element is missing");
 }
 
-bool dcap_pck_read(const X509 *x, const char *name, struct dcap_pck *out, struct err *e)
+bool dcap_pck_read(const struct cert *x, const char *name, struct dcap_pck *out, struct err *e)
 {
     struct dcap_pck pck = {0};
     const struct reading r = {.name = name, .pck = &pck, .e = e};
+    struct bytes list = x->extensions;
+    struct cert_extension one;
     unsigned found = 0;
 
-    for (int i = 0; i < X509_get_ext_count(x); i++) {
-        X509_EXTENSION *ext = X509_get_ext(x, i);
-        const ASN1_OBJECT *o = X509_EXTENSION_get_object(ext);
-        const ASN1_OCTET_STRING *s = X509_EXTENSION_get_data(ext);
-
-        if (!bytes_equal((struct bytes){OBJ_get0_data(o), OBJ_length(o)}, BYTES_OF(sgx_oid)))
+    while (list.n > 0 && cert_extension_take(&list, &one)) {
+        if (!bytes_equal(one.oid, BYTES_OF(sgx_oid)))
             continue;
         if (found++ > 0)
             return bad(&r, "SGX_EXTENSIONS", "twice");
-        if (!extension_read(
-                &r, (struct bytes){ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s)}))
+        if (!extension_read(&r, one.value))
             return false;
     }
     if (found == 0)

@@ -6,8 +6,7 @@
 #ifndef ATTEST_DCAP_PCK_H
 #define ATTEST_DCAP_PCK_H
 
-#include <openssl/x509.h>
-
+#include "attest/cert.h"
 #include "base/bytes.h"
 #include "base/err.h"
 
@@ -27,6 +26,7 @@ struct dcap_pck {
 };
 
 /* name is what messages call the certificate. */
-NODISCARD bool dcap_pck_read(const X509 *x, const char *name, struct dcap_pck *out, struct err *e);
+NODISCARD bool dcap_pck_read(const struct cert *x, const char *name, struct dcap_pck *out,
+                             struct err *e);
 
 #endif

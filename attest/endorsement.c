@@ -1,12 +1,10 @@
 #include "attest/endorsement.h"
 
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "attest/cert.h"
+#include "attest/crl.h"
 #include "attest/pem.h"
 #include "base/str.h"
 
@@ -47,25 +45,16 @@ enum endorsement_kind endorsement_of_file(const char *file)
     return ENDORSEMENT_NONE;
 }
 
-static int64_t seconds_of(const ASN1_TIME *t)
+/* A date as it is shown: 0 for what is none. */
+static int64_t seconds_of(int64_t wall_s)
 {
-    struct tm tm;
-
-    return t != NULL && ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
+    return wall_s == INT64_MAX || wall_s == INT64_MIN ? 0 : wall_s;
 }
 
 /* The common name, cut to size; "" when there is none. */
-static void common_name(const X509_NAME *name, char *out, size_t size)
+static void common_name(struct bytes name, char *out, size_t size)
 {
-    int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
-    const ASN1_STRING *s;
-
-    out[0] = '\0';
-    if (at < 0)
-        return;
-    s = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
-    str_printable((struct bytes){ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s)}, out,
-                  size);
+    str_printable(cert_common_name(name, NULL), out, size);
 }
 
 static bool begins(const char *s, const char *with)
@@ -108,38 +97,26 @@ static enum endorsement_kind certificate_kind(const char *cn, char product[24])
 
 static bool certificate_read(struct bytes der, struct endorsement *out)
 {
-    AUTO(x509) X509 *x = NULL;
+    AUTO(cert) struct cert *x = NULL;
     char cn[96];
 
     if (!cert_parse(der, "", &x, NULL))
         return false;
-    common_name(X509_get_subject_name(x), cn, sizeof cn);
+    common_name(x->subject, cn, sizeof cn);
     out->kind = certificate_kind(cn, out->product);
-    out->issued_s = seconds_of(X509_get0_notBefore(x));
-    out->until_s = seconds_of(X509_get0_notAfter(x));
+    out->issued_s = seconds_of(x->not_before_s);
+    out->until_s = seconds_of(x->not_after_s);
     return out->kind != ENDORSEMENT_NONE;
-}
-
-static uint64_t crl_number(X509_CRL *crl)
-{
-    ASN1_INTEGER *n = X509_CRL_get_ext_d2i(crl, NID_crl_number, NULL, NULL);
-    uint64_t value = 0;
-
-    if (n == NULL || ASN1_INTEGER_get_uint64(&value, n) != 1)
-        value = 0;
-    ASN1_INTEGER_free(n);
-    ERR_clear_error();
-    return value;
 }
 
 static bool list_read(struct bytes der, struct endorsement *out)
 {
-    AUTO(crl) X509_CRL *crl = NULL;
+    AUTO(crl) struct crl *crl = NULL;
     char cn[96];
 
     if (der.n > CACHE_OBJECT_MAX || !crl_parse(der, "", &crl, NULL))
         return false;
-    common_name(X509_CRL_get_issuer(crl), cn, sizeof cn);
+    common_name(crl->issuer, cn, sizeof cn);
     if (begins(cn, "ARK-")) {
         out->kind = ENDORSEMENT_SNP_CRL;
         product_of(cn, "ARK-", out->product);
@@ -150,9 +127,9 @@ static bool list_read(struct bytes der, struct endorsement *out)
         str_copy(out->product, sizeof out->product,
                  begins(cn, "Intel SGX PCK Processor") ? "processor" : "platform");
     }
-    out->issued_s = seconds_of(X509_CRL_get0_lastUpdate(crl));
-    out->until_s = seconds_of(X509_CRL_get0_nextUpdate(crl));
-    out->number = crl_number(crl);
+    out->issued_s = seconds_of(crl->issued_s);
+    out->until_s = seconds_of(crl->next_s);
+    out->number = crl->number;
     return out->kind != ENDORSEMENT_NONE;
 }
 

@@ -1,8 +1,10 @@
 #include "attest/endorsement_check.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "attest/crl.h"
 #include "attest/dcap_chain.h"
 #include "attest/dcap_collateral.h"
 #include "attest/snp_chain.h"
@@ -47,8 +49,8 @@ static void key_set(struct endorsement_proof *p, const char *fmt, ...)
 }
 
 /* The pinned root, opened. */
-static bool ark_open(const struct evidence_input *in, const struct evidence_options *o, X509 **ark,
-                     const struct anchor **anchor, struct err *e)
+static bool ark_open(const struct evidence_input *in, const struct evidence_options *o,
+                     struct cert **ark, const struct anchor **anchor, struct err *e)
 {
     struct bytes der;
 
@@ -64,7 +66,7 @@ static bool ark_open(const struct evidence_input *in, const struct evidence_opti
 static bool authority_check(const struct evidence_input *in, const struct evidence_options *o,
                             struct endorsement_proof *p, struct err *e)
 {
-    AUTO(x509) X509 *ark = NULL, *ca = NULL;
+    AUTO(cert) struct cert *ark = NULL, *ca = NULL;
     const char *name = endorsement_file(p->what.kind);
     const char *part = p->what.kind == ENDORSEMENT_SNP_ASK ? "ask" : "asvk";
     struct bytes der;
@@ -129,8 +131,8 @@ static bool leaf_check(const struct evidence_input *in, const struct evidence_op
 static bool snp_list_check(const struct evidence_input *in, const struct evidence_options *o,
                            struct endorsement_proof *p, struct err *e)
 {
-    AUTO(x509) X509 *ark = NULL;
-    AUTO(crl) X509_CRL *crl = NULL;
+    AUTO(cert) struct cert *ark = NULL;
+    AUTO(crl) struct crl *crl = NULL;
     struct bytes der;
     bool stale;
 
@@ -226,7 +228,7 @@ static bool intel_list_check(const struct evidence_input *in, const struct evide
                              struct endorsement_proof *p, struct err *e)
 {
     AUTO_DCAP_CHAIN struct dcap_chain chain = {0};
-    AUTO(crl) X509_CRL *crl = NULL;
+    AUTO(crl) struct crl *crl = NULL;
     const char *name = endorsement_file(p->what.kind);
     bool root = p->what.kind == ENDORSEMENT_ROOT_CA_CRL, stale, good;
     struct bytes der, pem;

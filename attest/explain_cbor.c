@@ -102,15 +102,10 @@ static void value_put(struct explained *x, const struct cbor_item *item)
 
 static void certificate_say(struct explained *x, struct bytes der)
 {
-    X509 *c = NULL;
-    char subject[128] = "";
+    AUTO(cert) struct cert *c = NULL;
 
-    if (!cert_parse(der, "", &c, NULL))
-        return;
-    if (X509_NAME_get_text_by_NID(X509_get_subject_name(c), NID_commonName, subject,
-                                  sizeof subject) > 0)
-        str_printable(bytes_str(subject), x->says, sizeof x->says);
-    X509_free(c);
+    if (cert_parse(der, "", &c, NULL))
+        str_printable(cert_common_name(c->subject, NULL), x->says, sizeof x->says);
 }
 
 static void lifecycle_say(struct explained *x, uint64_t v)

@@ -258,7 +258,7 @@ static void say_pck(struct bytes pem, char *out, size_t size)
 {
     uint8_t *store = malloc(pem.n + 1);
     struct bytes der[PEM_BLOCKS];
-    AUTO(x509) X509 *x = NULL;
+    AUTO(cert) struct cert *x = NULL;
     const struct platform *row;
     struct dcap_pck pck;
     unsigned n = 0;

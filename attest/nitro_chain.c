@@ -1,7 +1,5 @@
 #include "attest/nitro_chain.h"
 
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 
 #include "attest/ecdsa.h"
@@ -10,44 +8,38 @@
 
 static bool shape_bad(struct err *e, const char *name, const char *what, const char *want)
 {
-    ERR_clear_error();
     return err_set(e, ERR_INPUT, "cert.shape", "%s: %s", name, what), err_field(e, "%s", name),
            err_found(e, "%s", what), err_expected(e, "%s", want);
 }
 
 /* What every certificate of the chain has to be. */
-static bool common_check(X509 *x, const char *name, const struct evidence_options *o, struct err *e)
+static bool common_check(struct cert *x, const char *name, const struct evidence_options *o,
+                         struct err *e)
 {
-    uint32_t flags = X509_get_extension_flags(x);
-
-    if ((flags & (EXFLAG_CRITICAL | EXFLAG_INVALID)) != 0)
+    if (x->says.unknown_critical || x->says.invalid)
         return shape_bad(e, name, "extensions that are broken or not understood",
                          "no critical extension but basic constraints and key usage");
-    if (!ecdsa_key_is(X509_get0_pubkey(x), ECDSA_P384))
+    if (!ecdsa_key_is(cert_key(x), ECDSA_P384))
         return shape_bad(e, name, "another key than P-384", "a key on secp384r1");
     return cert_check_time(x, o->now_s, name, e);
 }
 
 /* below: how many CA certificates stand between it and the leaf. */
-static bool ca_check(X509 *x, unsigned below, const char *name, struct err *e)
+static bool ca_check(const struct cert *x, unsigned below, const char *name, struct err *e)
 {
-    long most = X509_get_pathlen(x); /* -1: any number */
+    int64_t most = x->says.path_length;
 
-    if (X509_check_ca(x) != 1 || (X509_get_extension_flags(x) & EXFLAG_KUSAGE) == 0 ||
-        (X509_get_key_usage(x) & KU_KEY_CERT_SIGN) == 0)
+    if (!cert_is_ca(x) || !x->says.has_usage)
         return shape_bad(e, name, "not a CA certificate", "CA:TRUE, keyCertSign");
-    if (most >= 0 && below > (unsigned long)most)
+    if (most >= 0 && below > most)
         return shape_bad(e, name, "more CAs below it than its path length allows",
                          "a chain as long as pathlen says");
     return true;
 }
 
-static bool leaf_check(X509 *x, struct err *e)
+static bool leaf_check(const struct cert *x, struct err *e)
 {
-    uint32_t flags = X509_get_extension_flags(x);
-
-    if ((flags & EXFLAG_CA) != 0 || (flags & EXFLAG_KUSAGE) == 0 ||
-        (X509_get_key_usage(x) & KU_DIGITAL_SIGNATURE) == 0)
+    if (x->says.ca || !x->says.has_usage || (x->says.usage & CERT_DIGITAL_SIGNATURE) == 0)
         return shape_bad(e, "certificate", "not one that signs documents",
                          "CA:FALSE, digitalSignature");
     return true;
@@ -72,8 +64,8 @@ static bool anchor_check(const struct nitro_doc *d, const struct evidence_option
 }
 
 /* One certificate under its issuer; the root has none, since it is the pinned one byte for byte. */
-static bool link_check(X509 *x, X509 *issuer, const char *name, const struct evidence_options *o,
-                       struct err *e)
+static bool link_check(struct cert *x, struct cert *issuer, const char *name,
+                       const struct evidence_options *o, struct err *e)
 {
     if (!common_check(x, name, o, e) ||
         (issuer != NULL && !cert_check_signed(x, issuer, CERT_ECDSA_SHA384, o->cache, name, e)))
@@ -87,19 +79,19 @@ static bool link_check(X509 *x, X509 *issuer, const char *name, const struct evi
 bool nitro_chain_check(const struct nitro_doc *d, const struct evidence_options *o,
                        struct nitro_chain *c, struct err *e)
 {
-    AUTO(x509) X509 *issuer = NULL;
+    AUTO(cert) struct cert *issuer = NULL;
 
     if (!anchor_check(d, o, c, e))
         return false;
     for (unsigned i = 0; i < d->bundle_n; i++) {
-        AUTO(x509) X509 *x = NULL;
+        AUTO(cert) struct cert *x = NULL;
         char name[LINK_NAME_MAX];
 
         snprintf(name, sizeof name, "cabundle[%u]", i);
         if (!cert_open(o->cache, d->bundle[i], name, &x, e) || !link_check(x, issuer, name, o, e) ||
             !ca_check(x, d->bundle_n - 1 - i, name, e))
             return false;
-        X509_free(issuer);
+        cert_free(issuer);
         issuer = STEAL(x);
     }
     if (!cert_open(o->cache, d->certificate, "certificate", &c->leaf, e))
@@ -111,6 +103,6 @@ bool nitro_chain_check(const struct nitro_doc *d, const struct evidence_options 
 
 void nitro_chain_fini(struct nitro_chain *c)
 {
-    X509_free(c->leaf);
+    cert_free(c->leaf);
     *c = (struct nitro_chain){0};
 }

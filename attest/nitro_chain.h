@@ -9,7 +9,7 @@
 
 struct nitro_chain {
     const struct anchor *anchor;
-    X509 *leaf; /* owned */
+    struct cert *leaf; /* owned */
 };
 
 /* o->anchors is set. False: *c holds what was found until then, for nitro_chain_fini(). */

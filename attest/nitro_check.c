@@ -1,7 +1,6 @@
 #include "attest/nitro_check.h"
 
 #include <inttypes.h>
-#include <openssl/err.h>
 
 #include "attest/binding.h"
 #include "attest/nitro_chain.h"
@@ -52,8 +51,7 @@ static bool timestamp_check(const struct nitro_doc *d, const struct nitro_chain 
 {
     uint64_t made_s = d->timestamp_ms / 1000;
     bool early = made_s > INT64_MAX / 2 || (int64_t)made_s > o->now_s + CLOCK_SLACK_S;
-    bool outside = !early && ASN1_TIME_cmp_time_t(X509_get0_notBefore(c->leaf),
-                                                  (time_t)made_s + CLOCK_SLACK_S) > 0;
+    bool outside = !early && c->leaf->not_before_s > (int64_t)made_s + CLOCK_SLACK_S;
     char now[TIME_TEXT];
 
     if (!early && !outside) {
@@ -88,18 +86,16 @@ static bool debug_check(const struct nitro_doc *d, const struct evidence_options
 }
 
 /* The certificate's common name is the module's id and where it stands: "<id>.us-east-1.aws". */
-static bool module_certified(const struct nitro_doc *d, X509 *leaf)
+static bool module_certified(const struct nitro_doc *d, const struct cert *leaf)
 {
-    char cn[128];
-    int n = X509_NAME_get_text_by_NID(X509_get_subject_name(leaf), NID_commonName, cn, sizeof cn);
-    size_t id = d->module_id.n;
+    struct bytes cn = cert_common_name(leaf->subject, NULL), id = d->module_id;
 
-    return n > 0 && (size_t)n > id && memcmp(cn, d->module_id.p, id) == 0 && cn[id] == '.';
+    return cn.n > id.n && bytes_equal((struct bytes){cn.p, id.n}, id) && cn.p[id.n] == '.';
 }
 
 /* The instance is the platform, as far as AWS tells: "i-0827e799ec9232d44" of
  * "i-0827e799ec9232d44-enc019b5640fdf630d6". Not a fact where the certificate says otherwise. */
-static void platform_fill(const struct nitro_doc *d, X509 *leaf, struct facts *f)
+static void platform_fill(const struct nitro_doc *d, const struct cert *leaf, struct facts *f)
 {
     size_t n = 0;
 
@@ -138,7 +134,7 @@ bool nitro_check(const struct evidence_input *in, const struct evidence_options 
         return false;
     evidence_passed(o, "nitro.digest", "digest");
     if (!binding_check(&d, o, e) || !nitro_chain_check(&d, o, &c, e) ||
-        !cose_verify(&d.cose, X509_get0_pubkey(c.leaf), "document", "certificate", e))
+        !cose_verify(&d.cose, cert_key(c.leaf), "document", "certificate", e))
         return false;
     evidence_passed(o, "cose.signature", "document");
     if (!timestamp_check(&d, &c, o, e) || !debug_check(&d, o, e))

@@ -10,6 +10,9 @@
 #include "attest/cert.h"
 #include "base/str.h"
 
+DEFINE_CLEANUP(x509, X509 *, X509_free)
+DEFINE_CLEANUP(pkey, EVP_PKEY *, EVP_PKEY_free)
+
 static const char *const first_lines[] = {"bailey-receipt-v1\n", "bailey-proof-v1\n"};
 
 /* --- making --- */
@@ -286,12 +289,15 @@ static bool signed_by_any(X509 *x, const struct receipt_trust *t)
 bool audit_key_from(struct bytes certificate, const struct receipt_trust *trust,
                     const char *cluster, int64_t at_s, EVP_PKEY **out, struct err *e)
 {
+    AUTO(cert) struct cert *bounded = NULL;
     AUTO(x509) X509 *x = NULL;
+    const uint8_t *at = certificate.p;
     EVP_PKEY *key;
 
-    if (!cert_parse(certificate, "certificate", &x, e))
+    if (!cert_parse(certificate, "certificate", &bounded, e))
         return false;
-    key = X509_get0_pubkey(x);
+    x = d2i_X509(NULL, &at, (long)certificate.n);
+    key = x == NULL ? NULL : X509_get0_pubkey(x);
     if (key == NULL)
         return certificate_bad(e, "its key cannot be read");
     if (trust->key != NULL && EVP_PKEY_eq(trust->key, key) == 1) {
@@ -305,7 +311,7 @@ bool audit_key_from(struct bytes certificate, const struct receipt_trust *trust,
         return certificate_bad(e, "it is not signed by the cluster's CA");
     if (!names_audit_key(x, cluster))
         return certificate_bad(e, "it is not for the audit key of this cluster");
-    if (!cert_check_time(x, at_s, "certificate", e))
+    if (!cert_check_time(bounded, at_s, "certificate", e))
         return false;
     EVP_PKEY_up_ref(key);
     *out = key;

@@ -3,11 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attest/crl.h"
 #include "attest/snp_files.h"
 
 /* Reads a certificate that has to be there. */
 static bool file_need(const struct evidence_input *in, const struct evidence_options *o, bool vlek,
-                      const char *name, X509 **out, struct err *e)
+                      const char *name, struct cert **out, struct err *e)
 {
     struct bytes der;
 
@@ -81,7 +82,7 @@ static bool leaf_check(const struct snp_chain *c, const struct evidence_options 
 static bool revocation_check(struct snp_chain *c, const struct evidence_input *in,
                              const struct evidence_options *o, struct err *e)
 {
-    AUTO(crl) X509_CRL *crl = NULL;
+    AUTO(crl) struct crl *crl = NULL;
     struct bytes der;
 
     if (!snp_file_find(in, "ark_crl.der", &der, e))
@@ -151,8 +152,8 @@ bool snp_chain_leaf(struct snp_chain *c, const struct evidence_options *o, struc
 
 void snp_chain_fini(struct snp_chain *c)
 {
-    X509_free(c->ark);
-    X509_free(c->ca);
-    X509_free(c->key);
+    cert_free(c->ark);
+    cert_free(c->ca);
+    cert_free(c->key);
     c->ark = c->ca = c->key = NULL;
 }

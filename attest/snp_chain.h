@@ -20,7 +20,7 @@ struct snp_chain {
     const struct snp_layout *layout;
     struct snp_leaf leaf;
     bool crl_seen, crl_stale;
-    X509 *ark, *ca, *key; /* owned */
+    struct cert *ark, *ca, *key; /* owned */
 };
 
 /* The files of `in` by their names; in->evidence is not looked at. o->anchors is set. False: *c

@@ -78,7 +78,7 @@ static bool binding_check(const struct snp_case *c, struct err *e)
 /* R and S are little-endian in the report, with zeros above, which parsing has checked. */
 static bool signature_check(const struct snp_case *c, struct err *e)
 {
-    EVP_PKEY *key = X509_get0_pubkey(c->chain.key);
+    struct ecdsa_key *key = cert_key(c->chain.key);
     struct bytes signed_part = {c->in->evidence.p, SNP_SIGNED_SIZE};
     uint8_t rs[2 * sizeof c->report.r];
 

@@ -1,5 +1,7 @@
 #include "attest/snp_leaf.h"
 
+#include "attest/der.h"
+
 /* 1.3.6.1.4.1.3704.1 in DER */
 static const uint8_t amd_prefix[] = {0x2b, 0x06, 0x01, 0x04, 0x01, 0x9c, 0x78, 0x01};
 
@@ -103,34 +105,34 @@ static bool bad(struct err *e, const char *name, const char *what, const char *t
            err_field(e, "%s.%s", name, text), err_found(e, "%s", what);
 }
 
-static bool one_read(X509_EXTENSION *x, const char *name, struct snp_leaf *leaf, struct err *e)
+static bool one_read(const struct cert_extension *x, const char *name, struct snp_leaf *leaf,
+                     struct err *e)
 {
-    const ASN1_OBJECT *o = X509_EXTENSION_get_object(x);
-    const ASN1_OCTET_STRING *s = X509_EXTENSION_get_data(x);
-    struct bytes oid = {OBJ_get0_data(o), OBJ_length(o)};
-    struct bytes value = {ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s)};
+    struct bytes oid = x->oid;
     enum snp_part part = SNP_FMC;
     enum extension kind = EXT_FOREIGN;
     char text[64];
 
-    OBJ_obj2txt(text, sizeof text, o, 1);
     if (oid.n > sizeof amd_prefix && memcmp(oid.p, amd_prefix, sizeof amd_prefix) == 0) {
         oid = (struct bytes){oid.p + sizeof amd_prefix, oid.n - sizeof amd_prefix};
         kind = classify(oid, &part);
     }
-    if (kind == EXT_FOREIGN && X509_EXTENSION_get_critical(x))
-        return bad(e, name, "critical and unknown", text);
-    if (!value_read(kind, part, value, leaf))
-        return bad(e, name, "twice, or not of its type", text);
+    if (kind == EXT_FOREIGN && x->critical)
+        return bad(e, name, "critical and unknown", der_oid_text(x->oid, text, sizeof text));
+    if (!value_read(kind, part, x->value, leaf))
+        return bad(e, name, "twice, or not of its type", der_oid_text(x->oid, text, sizeof text));
     return true;
 }
 
-bool snp_leaf_read(const X509 *x, bool vlek, const char *name, struct snp_leaf *out, struct err *e)
+bool snp_leaf_read(const struct cert *x, bool vlek, const char *name, struct snp_leaf *out,
+                   struct err *e)
 {
     struct snp_leaf leaf = {0};
+    struct bytes list = x->extensions;
+    struct cert_extension one;
 
-    for (int i = 0; i < X509_get_ext_count(x); i++)
-        if (!one_read(X509_get_ext(x, i), name, &leaf, e))
+    while (list.n > 0 && cert_extension_take(&list, &one))
+        if (!one_read(&one, name, &leaf, e))
             return false;
     if (leaf.product[0] == '\0')
         return bad(e, name, "missing", "1.3.6.1.4.1.3704.1.2");

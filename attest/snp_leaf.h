@@ -15,7 +15,7 @@ struct snp_leaf {
 };
 
 /* "snp.extension": missing, twice, or not of its type. name is the file's. */
-NODISCARD bool snp_leaf_read(const X509 *x, bool vlek, const char *name, struct snp_leaf *out,
-                             struct err *e);
+NODISCARD bool snp_leaf_read(const struct cert *x, bool vlek, const char *name,
+                             struct snp_leaf *out, struct err *e);
 
 #endif

@@ -1,5 +1,4 @@
 /* What evidence lacks, or brought in an older issue, out of what the controller keeps. */
-#include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,14 +157,6 @@ static bool pck_of(const struct supply *s, const struct dcap_quote *q, struct dc
            dcap_pck_read(chain->leaf, "pck_chain.pem", pck, NULL);
 }
 
-static bool of_processor_ca(const X509 *leaf)
-{
-    char name[200] = "";
-
-    X509_NAME_oneline(X509_get_issuer_name(leaf), name, sizeof name);
-    return strstr(name, "Processor CA") != NULL;
-}
-
 static void supply_intel(struct supply *s)
 {
     AUTO_DCAP_CHAIN struct dcap_chain chain = {0};
@@ -187,14 +178,12 @@ static void supply_intel(struct supply *s)
     snprintf(key, sizeof key, "%sintel/tcb-signing-chain", prefix);
     f = evidence_file(s->in, "tcb_signing_chain.pem");
     give(s, "tcb_signing_chain.pem", key, f == NULL ? (struct bytes){NULL, 0} : f->bytes);
-    snprintf(key, sizeof key, "%sintel/pck-crl/%s", prefix,
-             of_processor_ca(chain.leaf) ? "processor" : "platform");
+    snprintf(key, sizeof key, "%sintel/pck-crl/%s", prefix, dcap_chain_ca(&chain));
     f = evidence_file(s->in, "pck_crl.der");
     give(s, "pck_crl.der", key, f == NULL ? (struct bytes){NULL, 0} : f->bytes);
     snprintf(key, sizeof key, "%sintel/root-ca-crl", prefix);
     f = evidence_file(s->in, "root_ca_crl.der");
     give(s, "root_ca_crl.der", key, f == NULL ? (struct bytes){NULL, 0} : f->bytes);
-    ERR_clear_error();
 }
 
 static void take_away(struct evidence_input *in, const char *name)

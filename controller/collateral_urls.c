@@ -1,6 +1,6 @@
 /* Where vendors serve what evidence needs. Computed from the evidence alone, so that it also tells
  * what to fetch for evidence that was refused for the lack of it. Nothing is fetched here. */
-#include <openssl/err.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -96,7 +96,7 @@ static void intel_needs(const struct evidence_input *in, const struct evidence_o
     struct dcap_quote q;
     struct dcap_pck pck;
     struct bytes pem;
-    char key[ENDORSEMENT_KEY], fmspc[13], name[200] = "";
+    char key[ENDORSEMENT_KEY], fmspc[13];
     const char *tee, *ca;
 
     if (!dcap_quote_parse(in->evidence, true, &q, NULL))
@@ -108,12 +108,9 @@ static void intel_needs(const struct evidence_input *in, const struct evidence_o
     with.anchors_n = anchors_builtin_n;
     with.checks = NULL;
     if (pem.n == 0 || !dcap_chain_pck(pem, "pck_chain.pem", &with, &chain, NULL) ||
-        !dcap_pck_read(chain.leaf, "pck_chain.pem", &pck, NULL) || chain.anchor->simulated) {
-        ERR_clear_error();
+        !dcap_pck_read(chain.leaf, "pck_chain.pem", &pck, NULL) || chain.anchor->simulated)
         return;
-    }
-    X509_NAME_oneline(X509_get_issuer_name(chain.leaf), name, sizeof name);
-    ca = strstr(name, "Processor CA") != NULL ? "processor" : "platform";
+    ca = dcap_chain_ca(&chain);
     tee = q.tee == DCAP_TEE_TDX ? "tdx" : "sgx";
     hex_format(BYTES_OF(pck.fmspc), fmspc);
     snprintf(key, sizeof key, "intel/tcb-info/%s/%s", tee, fmspc);

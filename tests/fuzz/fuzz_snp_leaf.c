@@ -2,7 +2,7 @@
  * table beside a report. */
 #include <stdlib.h>
 
-#include "attest/cert.h"
+#include "attest/crl.h"
 #include "attest/evidence.h"
 #include "attest/snp_files.h"
 #include "attest/snp_leaf.h"
@@ -13,8 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct bytes in = {data, size};
     struct evidence_input table = {.files = {{"auxblob", in}}, .files_n = 1};
-    AUTO(x509) X509 *x = NULL;
-    AUTO(crl) X509_CRL *crl = NULL;
+    AUTO(cert) struct cert *x = NULL;
+    AUTO(crl) struct crl *crl = NULL;
     struct bytes found;
     struct snp_leaf leaf;
     struct err e = {0};

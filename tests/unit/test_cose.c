@@ -5,6 +5,7 @@
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 
 #include "attest/cbor.h"
 #include "attest/cose.h"
@@ -29,6 +30,22 @@ static EVP_PKEY *key_make(const struct curve *c)
 
     assert_non_null(key);
     return key;
+}
+
+/* With the key as the library has it: none of a key that is not on its curves. */
+static bool verify(const struct cose_sign1 *s, EVP_PKEY *key, const char *field, const char *name,
+                   struct err *e)
+{
+    AUTO(ecdsa_key) struct ecdsa_key *own = NULL;
+    uint8_t *spki = NULL;
+    int n = key == NULL ? 0 : i2d_PUBKEY(key, &spki);
+    enum ecdsa_curve curve;
+    struct bytes xy;
+
+    if (n > 0 && ecdsa_spki_read((struct bytes){spki, (size_t)n}, &curve, &xy))
+        own = ecdsa_key_new(curve, xy);
+    OPENSSL_free(spki);
+    return cose_verify(s, own, field, name, e);
 }
 
 /* Signs by hand, apart from the code under test: RFC 9052, 4.4. */
@@ -87,9 +104,9 @@ static void every_algorithm_verifies(void **state)
             assert_true(cose_parse(buf_bytes(&made), "thing", &s, &e));
             assert_int_equal(s.tagged, i % 2 == 0);
             assert_int_equal(s.payload.n, sizes[i]);
-            if (!cose_verify(&s, key, "thing", "key", &e))
+            if (!verify(&s, key, "thing", "key", &e))
                 fail_msg("%s: %s", curves[c].group, e.msg);
-            assert_false(cose_verify(&s, other, "thing", "key", &e));
+            assert_false(verify(&s, other, "thing", "key", &e));
             assert_string_equal(e.reason, "cose.signature");
             assert_string_equal(e.field, "thing.signature");
         }
@@ -111,19 +128,19 @@ static void nothing_is_mixed(void **state)
 
         sign(&curves[c], key, curves[c].algorithm, false, BYTES_LIT("payload"), &made);
         assert_true(cose_parse(buf_bytes(&made), "thing", &s, &e));
-        assert_false(cose_verify(&s, other, "thing", "key", &e));
+        assert_false(verify(&s, other, "thing", "key", &e));
         assert_string_equal(e.reason, "cose.key");
-        assert_false(cose_verify(&s, rsa, "thing", "key", &e));
+        assert_false(verify(&s, rsa, "thing", "key", &e));
         assert_string_equal(e.reason, "cose.key");
-        assert_false(cose_verify(&s, NULL, "thing", "key", &e));
+        assert_false(verify(&s, NULL, "thing", "key", &e));
         assert_string_equal(e.reason, "cose.key");
         t = s;
         t.payload.n--;
-        assert_false(cose_verify(&t, key, "thing", "key", &e));
+        assert_false(verify(&t, key, "thing", "key", &e));
         assert_string_equal(e.reason, "cose.signature");
         t = s;
         t.signature.n--;
-        assert_false(cose_verify(&t, key, "thing", "key", &e));
+        assert_false(verify(&t, key, "thing", "key", &e));
         assert_string_equal(e.reason, "cose.signature-range");
         EVP_PKEY_free(key);
         EVP_PKEY_free(other);
@@ -144,7 +161,7 @@ static void numbers_have_a_range(void **state)
         sign(&curves[1], key, COSE_ES384, false, BYTES_LIT("payload"), &made);
         memset(made.p + made.n - (kind % 2 == 0 ? 96 : 48), kind < 2 ? 0 : 0xff, 48);
         assert_true(cose_parse(buf_bytes(&made), "thing", &s, &e));
-        assert_false(cose_verify(&s, key, "thing", "key", &e));
+        assert_false(verify(&s, key, "thing", "key", &e));
         assert_string_equal(e.reason, "cose.signature-range");
     }
     EVP_PKEY_free(key);
