@@ -263,6 +263,26 @@ static void on_renewal(uv_timer_t *t)
     (void)say(s, &m);
 }
 
+/* On the disk first, then obeyed and confirmed. */
+static void on_revocations(struct session *s, const Bailey__V1__NodeRevocations *r)
+{
+    Bailey__V1__AgentMessage m = BAILEY__V1__AGENT_MESSAGE__INIT;
+    Bailey__V1__RevocationsKept kept = BAILEY__V1__REVOCATIONS_KEPT__INIT;
+    struct err e = {0};
+
+    if (r == NULL)
+        return; /* an older controller */
+    must(epochs_policy(s->epochs, r->policy_revision, &e) && revoked_take(s->revoked, r, &e), &e);
+    kept.policy_revision = r->policy_revision;
+    m.message_case = BAILEY__V1__AGENT_MESSAGE__MESSAGE_REVOCATIONS_KEPT;
+    m.revocations_kept = &kept;
+    (void)say(s, &m);
+    for (size_t i = 0; i < r->n_in_force; i++)
+        log_warn("this platform is revoked", LOG_STR("by", r->in_force[i]->name),
+                 LOG_STR("because", r->in_force[i]->because));
+    keeps_revoke(s->keeps);
+}
+
 static void on_message(struct rpc_call *c, const ProtobufCMessage *message, void *user)
 {
     const Bailey__V1__ControllerMessage *m = (const Bailey__V1__ControllerMessage *)message;
@@ -271,7 +291,7 @@ static void on_message(struct rpc_call *c, const ProtobufCMessage *message, void
     if (c != s->call)
         return;
     if (m->message_case == BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_WELCOME)
-        on_welcome(s, m->welcome);
+        on_welcome(s, m->welcome), on_revocations(s, s->welcomed ? m->welcome->revocations : NULL);
     else if (m->message_case == BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_CHALLENGE)
         on_challenge(s, m->challenge);
     else if (!s->welcomed)
@@ -284,6 +304,8 @@ static void on_message(struct rpc_call *c, const ProtobufCMessage *message, void
         keeps_start(s->keeps, m->start_keep);
     else if (m->message_case == BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_STOP_KEEP)
         keeps_stop(s->keeps, m->stop_keep);
+    else if (m->message_case == BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_REVOCATIONS)
+        on_revocations(s, m->revocations);
     else if (m->message_case == BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_READ_LOG)
         logs_read(s->logs, m->read_log);
     else if (m->message_case == BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_CERTIFICATE)

@@ -24,6 +24,7 @@ struct session {
     const struct source *source; /* NULL: this host has no evidence to give */
     struct identity *identity;
     struct epochs *epochs;
+    struct revoked *revoked;
     struct heads *heads;
     struct lease *lease;
     struct keeps *keeps;

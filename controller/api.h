@@ -24,6 +24,9 @@ void api_import_collateral(struct rpc_call *call, const ProtobufCMessage *req, v
 void api_list_collateral(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_collateral_urls(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_stat_artifact(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+void api_plan_revocation(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+void api_revoke(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+void api_lift(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_forecast(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 extern const struct rpc_stream api_watch, api_events, api_logs, api_put_artifact,
     api_fetch_artifact;

@@ -7,6 +7,7 @@
 #include "controller/authorize.h"
 #include "controller/reconcile.h"
 #include "controller/reply.h"
+#include "controller/revocation.h"
 #include "controller/txn.h"
 #include "controller/view.h"
 #include "proto/unpack.h"
@@ -68,8 +69,8 @@ static bool check_workload(struct state *st, const struct effective *ef, Bailey_
         return err_set(e, ERR_CONFLICT, "workload.deleting", "workload %s is being deleted",
                        old->object.key),
                err_mend(e, "wait until its keeps have stopped, then apply again");
-    if (m->spec->artifact->oci[0] == '\0' &&
-        !artifact_stat(st, m->spec->artifact->digest, &size) && !dry_run)
+    if (m->spec->artifact->oci[0] == '\0' && !artifact_stat(st, m->spec->artifact->digest, &size) &&
+        !dry_run)
         return err_set(e, ERR_MISSING, "artifact.missing",
                        "the cluster does not have the artifact"),
                err_field(e, "spec.artifact.digest"), err_found(e, "%s", m->spec->artifact->digest),
@@ -105,7 +106,7 @@ static bool check_alone(struct state *st, Bailey__V1__Object *o, struct err *e)
     if (!view_kind(o, &kind, &m) || kind == OBJECT_KEEP || kind == OBJECT_EVENT)
         return err_set(e, ERR_INPUT, "api.read-only-kind", "this kind of object cannot be applied"),
                err_field(e, "kind"),
-               err_expected(e, "Workload, Node, TrustPolicy, Advisory or Exception");
+               err_expected(e, "Workload, Node, TrustPolicy, Advisory, Exception or Revocation");
     object_strip(o);
     if (!object_check(o, true, e))
         return false;
@@ -124,7 +125,8 @@ static bool is_trust(const Bailey__V1__Object *o)
 {
     return o->kind_case == BAILEY__V1__OBJECT__KIND_TRUST_POLICY ||
            o->kind_case == BAILEY__V1__OBJECT__KIND_ADVISORY ||
-           o->kind_case == BAILEY__V1__OBJECT__KIND_EXCEPTION;
+           o->kind_case == BAILEY__V1__OBJECT__KIND_EXCEPTION ||
+           o->kind_case == BAILEY__V1__OBJECT__KIND_REVOCATION;
 }
 
 /* The revision that the caller has seen, where it says one. */
@@ -373,23 +375,63 @@ struct applied {
     struct object *object;
     struct workload *workload; /* where it is one */
     const char *outcome;
+    Bailey__V1__RevocationPlan *plan; /* where it is a revocation */
 };
+
+static bool is_revocation(const Bailey__V1__Object *o)
+{
+    return o->kind_case == BAILEY__V1__OBJECT__KIND_REVOCATION;
+}
+
+/* The plans of the request's revocations, and what their guards say. One at a time: each is thought
+ * through as if the others were not there, and that two of them together go too far would be seen
+ * by nobody. */
+static bool plan_revocations(struct state *st, const Bailey__V1__ApplyRequest *r, struct arena *a,
+                             struct applied *v, struct err *e)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->n_objects; i++) {
+        if (!is_revocation(r->objects[i]))
+            continue;
+        if (n++ > 0)
+            return err_set(e, ERR_INPUT, "revocation.one-at-a-time",
+                           "a request can commit one revocation"),
+                   err_field(e, "objects[%zu]", i), err_mend(e, "apply them one after another");
+        if (!revocation_plan(st, r->objects[i]->revocation, 0, a, &v[i].plan, e))
+            return false;
+        if (!r->dry_run && trust_outcome(st, r->objects[i])[0] != 'u' &&
+            !r->objects[i]->revocation->spec->proposed &&
+            !revocation_allowed(v[i].plan, r->expect_digest, r->override_guard, e))
+            return false;
+    }
+    return true;
+}
 
 /* Trust objects first: what is placed in the same request is placed under them. */
 static void do_all(struct state *st, const Bailey__V1__ApplyRequest *r, const char *who,
                    struct applied *v)
 {
-    bool changed = false;
+    bool changed = false, begun = false;
 
     for (size_t i = 0; i < r->n_objects; i++) {
         if (!is_trust(r->objects[i]))
             continue;
         v[i].outcome = trust_outcome(st, r->objects[i]);
+        if (is_revocation(r->objects[i]) && v[i].outcome[0] != 'u')
+            txn_flush(st); /* what was before is not behind the fence */
         v[i].object = &trust_apply(st, r->objects[i], who)->object;
         changed |= v[i].outcome[0] != 'u';
+        if (is_revocation(r->objects[i]) && v[i].outcome[0] != 'u') {
+            revocation_begin(st, (struct trust_object *)v[i].object, v[i].plan, r->override_guard,
+                             who);
+            begun = true;
+        }
     }
     if (changed)
         effective_changed(st);
+    if (begun)
+        revocation_commit(st);
     for (size_t i = 0; i < r->n_objects; i++) {
         struct node *n;
 
@@ -423,6 +465,8 @@ static bool apply_all(struct state *st, const struct effective *ef,
     out->results = arena_array(a, r->n_objects + 1, sizeof *out->results);
     if (v == NULL || out->results == NULL || effects == NULL)
         return err_set(e, ERR_LIMIT, "api.request-too-large", "the request is too large");
+    if (!plan_revocations(st, r, a, v, e))
+        return false;
     if (trusts > 0 && !trust_effects(st, ef, a, effects, e))
         return false;
     if (!r->dry_run)
@@ -446,6 +490,7 @@ static bool apply_all(struct state *st, const struct effective *ef,
             effects->n_effects = 0;
         }
         m->outcome = (char *)(uintptr_t)v[i].outcome;
+        m->plan = v[i].plan;
         out->results[out->n_results++] = m;
     }
     return true;

@@ -6,6 +6,7 @@
 #include "config/policy_test.h"
 #include "config/schema.h"
 #include "controller/reconcile.h"
+#include "controller/revocation.h"
 #include "controller/txn.h"
 #include "proto/unpack.h"
 
@@ -110,6 +111,11 @@ static bool check_exception(const struct state *st, const struct effective *ef,
                err_mend(e, "an exception stands in the namespace of its workload");
     if (passes->policy[0] == '\0')
         return true;
+    if (strcmp(passes->policy, BUILT_IN_POLICY) == 0)
+        return passes->rule[0] == '\0' || strcmp(passes->rule, BUILT_IN_TCB) == 0 ||
+               (err_set(e, ERR_INPUT, "exception.rule", "there is no built-in rule %.63s",
+                        passes->rule),
+                err_field(e, "spec.passes.rule"), err_expected(e, BUILT_IN_TCB));
     p = effective_policy(ef, passes->policy);
     if (p == NULL)
         return no_policy(ef, passes->policy, e), err_field(e, "spec.passes.policy");
@@ -125,6 +131,10 @@ static bool check_exception(const struct state *st, const struct effective *ef,
 bool trust_check(const struct state *st, const struct effective *ef, const Bailey__V1__Object *o,
                  Bailey__V1__Object *const *all, size_t n, struct err *e)
 {
+    if (o->kind_case == BAILEY__V1__OBJECT__KIND_TRUST_POLICY &&
+        strcmp(o->trust_policy->metadata->name, BUILT_IN_POLICY) == 0)
+        return err_set(e, ERR_INPUT, "policy.reserved", "this name stands for the built-in rules"),
+               err_field(e, "metadata.name"), err_found(e, BUILT_IN_POLICY);
     if (o->kind_case == BAILEY__V1__OBJECT__KIND_TRUST_POLICY)
         return tests_pass(st, ef, o->trust_policy, e);
     if (o->kind_case == BAILEY__V1__OBJECT__KIND_EXCEPTION)
@@ -169,6 +179,8 @@ const char *trust_outcome(const struct state *st, const Bailey__V1__Object *o)
 
     if (t == NULL)
         return "created";
+    if (sent.kind == OBJECT_REVOCATION && revocation_lifted(t))
+        return "changed";
     sent.msg = (ProtobufCMessage *)(uintptr_t)object_body(o);
     return same(trust_spec(&t->object), trust_spec(&sent)) &&
                    same_labels(object_meta(&t->object), m)
@@ -292,10 +304,16 @@ bool trust_delete(struct state *st, struct trust_object *t, bool force, const ch
 {
     static const char *const words[OBJECT_KINDS] = {[OBJECT_POLICY] = "policy.deleted",
                                                     [OBJECT_ADVISORY] = "advisory.deleted",
-                                                    [OBJECT_EXCEPTION] = "exception.deleted"};
+                                                    [OBJECT_EXCEPTION] = "exception.deleted",
+                                                    [OBJECT_REVOCATION] = "revocation.deleted"};
     char users[120];
     size_t n = 0;
 
+    if (t->object.kind == OBJECT_REVOCATION && !revocation_lifted(t) &&
+        !t->revocation->spec->proposed)
+        return err_set(e, ERR_CONFLICT, "revocation.in-force", "revocation %s is in force",
+                       t->object.key),
+               err_mend(e, "bailey lift %s --because TEXT ends it", t->object.key);
     if (t->object.kind == OBJECT_POLICY)
         n = users_of(st, t->object.key, users, sizeof users);
     if (n > 0 && !force)

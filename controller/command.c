@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "controller/failpoint.h"
 #include "controller/session_rpc.h"
 #include "controller/txn.h"
 
@@ -31,7 +32,7 @@ static void send_start(struct state *st, struct keep *k)
     s.namespace_ = k->msg->metadata->namespace_;
     s.epoch = k->msg->spec->epoch;
     s.controller_epoch = st->cluster->controller_epoch;
-    s.policy_revision = st->cluster->policy_revision;
+    s.policy_revision = st->policy_committed;
     s.artifact_digest = k->msg->spec->artifact_digest;
     s.artifact_size = w->msg->spec->artifact->size;
     s.artifact_name = w->msg->spec->artifact->name;
@@ -46,7 +47,11 @@ static void send_start(struct state *st, struct keep *k)
     m.message_case = BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_START_KEEP;
     m.start_keep = &s;
     k->sent = COMMAND_START;
+    if (k->msg->spec->replaces[0] != '\0')
+        failpoint(FAIL_START_DURABLE);
     session_send(k->node->session, &m);
+    if (k->msg->spec->replaces[0] != '\0')
+        failpoint(FAIL_START_SENT);
 }
 
 static void send_stop(struct state *st, struct node *n, const char *uid, uint64_t epoch,
@@ -90,6 +95,8 @@ static void command_send(struct state *st, struct keep *k)
         k->sent = COMMAND_STOP;
         send_stop(st, n, k->msg->metadata->uid, k->msg->spec->epoch, stop_grace_ms(k->workload),
                   k->msg->status->reason);
+        if (k->msg->status->move != NULL)
+            failpoint(FAIL_STOP_SENT);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "config/convert_policy.h"
 #include "config/schema.h"
 #include "controller/reconcile.h"
+#include "controller/revocation.h"
 #include "controller/txn.h"
 
 #define EFFECTIVE_LIMIT ((size_t)64 << 20)
@@ -49,14 +50,47 @@ static bool take(struct effective *ef, enum object_kind kind, const ProtobufCMes
                                    &ef->advisories[ef->advisories_n], e))
             return false;
         ef->advisories_n++;
+    } else if (kind == OBJECT_REVOCATION) {
+        const Bailey__V1__Revocation *r = (const Bailey__V1__Revocation *)m;
+        bool lifted = r->status != NULL && strcmp(r->status->state, "lifted") == 0;
+
+        if (lifted || (r->spec != NULL && r->spec->proposed))
+            return true;
+        if (!revocation_from_message(r, &ef->arena, &ef->revocations[ef->revocations_n], e))
+            return false;
+        ef->revocations_n++;
     }
+    return true;
+}
+
+/* The revocations' rules in one list. */
+static bool join_rules(struct effective *ef, struct err *e)
+{
+    size_t n = 0;
+    struct rule *v;
+
+    for (size_t i = 0; i < ef->revocations_n; i++)
+        n += ef->revocations[i].rules.n;
+    v = arena_array(&ef->arena, n + 1, sizeof *v);
+    ef->cluster_of = arena_array(&ef->arena, n + 1, sizeof *ef->cluster_of);
+    if (v == NULL || ef->cluster_of == NULL)
+        return err_set(e, ERR_LIMIT, "policy.too-many", "the revocations need too much memory");
+    n = 0;
+    for (size_t i = 0; i < ef->revocations_n; i++)
+        for (size_t k = 0; k < ef->revocations[i].rules.n; k++) {
+            ef->cluster_of[n] = (uint32_t)i;
+            v[n++] = ef->revocations[i].rules.v[k];
+        }
+    ef->cluster = (struct rule_list){.v = v, .n = n};
+    rule_list_seal(&ef->cluster);
     return true;
 }
 
 static bool take_all(const struct state *st, Bailey__V1__Object *const *over, size_t n,
                      struct effective *ef, struct err *e)
 {
-    static const enum object_kind kinds[] = {OBJECT_POLICY, OBJECT_ADVISORY, OBJECT_EXCEPTION};
+    static const enum object_kind kinds[] = {OBJECT_POLICY, OBJECT_ADVISORY, OBJECT_EXCEPTION,
+                                             OBJECT_REVOCATION};
     const struct object *o;
 
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
@@ -82,11 +116,13 @@ bool effective_build(const struct state *st, Bailey__V1__Object *const *over, si
     ef.policies = arena_array(&ef.arena, st->policies.n + n + 1, sizeof *ef.policies);
     ef.exceptions = arena_array(&ef.arena, st->exceptions.n + n + 1, sizeof *ef.exceptions);
     ef.advisories = arena_array(&ef.arena, st->advisories.n + n + 1, sizeof *ef.advisories);
-    if (ef.policies == NULL || ef.exceptions == NULL || ef.advisories == NULL) {
+    ef.revocations = arena_array(&ef.arena, st->revocations.n + n + 1, sizeof *ef.revocations);
+    if (ef.policies == NULL || ef.exceptions == NULL || ef.advisories == NULL ||
+        ef.revocations == NULL) {
         arena_fini(&ef.arena);
         return err_set(e, ERR_LIMIT, "policy.too-many", "the policies need too much memory");
     }
-    if (!take_all(st, over, n, &ef, e)) {
+    if (!take_all(st, over, n, &ef, e) || !join_rules(&ef, e)) {
         arena_fini(&ef.arena);
         return false;
     }
@@ -106,6 +142,43 @@ const struct policy *effective_policy(const struct effective *ef, const char *na
         if (strcmp(ef->policies[i].name, name) == 0)
             return &ef->policies[i];
     return NULL;
+}
+
+static const char *const intel[] = {"intel"}, *const revoked[] = {"Revoked"};
+
+/* The built-in refusal and the exceptions that pass it, before the workload's own ones. */
+static bool built_in(const struct effective *ef, const struct policy_input *in, struct arena *a,
+                     struct rule_list *out, int64_t *next_s)
+{
+    struct rule *v = arena_array(a, in->refuse.n + 1, sizeof *v);
+    size_t most = 1, n = 0;
+    struct selector_unless *unless;
+
+    for (size_t i = 0; i < ef->exceptions_n; i++)
+        most += ef->exceptions[i].platforms_n;
+    unless = arena_array(a, most, sizeof *unless);
+    if (v == NULL || unless == NULL)
+        return false;
+    for (size_t i = 0; i < ef->exceptions_n; i++) {
+        const struct exception *x = &ef->exceptions[i];
+
+        if (in->now_s >= x->until_s || strcmp(x->policy, BUILT_IN_POLICY) != 0 ||
+            strcmp(x->workload, in->workload) != 0 || strcmp(x->namespace, in->namespace) != 0)
+            continue;
+        *next_s = x->until_s < *next_s ? x->until_s : *next_s;
+        for (size_t k = 0; k < x->platforms_n; k++)
+            unless[n++] = (struct selector_unless){&x->platforms[k], x->name, true};
+    }
+    v[0] = (struct rule){.selector = {.vendor = {intel, 1},
+                                      .tcb_status = {revoked, 1},
+                                      .because = "the vendor has revoked the platform's TCB level",
+                                      .unless = unless,
+                                      .unless_n = n},
+                         .name = BUILT_IN_POLICY "/" BUILT_IN_TCB};
+    for (size_t i = 0; i < in->refuse.n; i++)
+        v[i + 1] = in->refuse.v[i];
+    *out = (struct rule_list){.v = v, .n = in->refuse.n + 1};
+    return true;
 }
 
 bool workload_rules(const struct state *st, const struct effective *ef, struct workload *w,
@@ -130,19 +203,25 @@ bool workload_rules_at(const struct state *st, const struct effective *ef, struc
         .exceptions_n = ef->exceptions_n,
         .advisories = ef->advisories,
         .advisories_n = ef->advisories_n,
+        .revocations = ef->cluster,
         .refuse = w->own_refuse,
         .accept = w->own_accept,
         .max_evidence_age_ms = w->max_evidence_age_ms,
         .simulated = st->options.allow_simulated ? SIMULATED_DEFAULT : SIMULATED_NEVER,
         .now_s = now_s};
+    int64_t next_s = POLICY_NEVER;
     struct policy_rules rules;
     struct arena a;
 
     arena_init(&a, RULES_LIMIT);
-    if (!policy_compile(&in, &a, &rules, e)) {
+    if (!(built_in(ef, &in, &a, &in.refuse, &next_s) ||
+          err_set(e, ERR_LIMIT, "policy.too-large", "the rules need too much memory")) ||
+        !policy_compile(&in, &a, &rules, e)) {
         arena_fini(&a);
         return false;
     }
+    if (next_s < rules.next_change_s)
+        rules.next_change_s = next_s;
     arena_fini(&w->rules_arena);
     w->rules_arena = a;
     w->trust = rules;
@@ -184,6 +263,7 @@ void effective_changed(struct state *st)
     txn_raise_policy_revision(st);
     for (size_t i = 0; (w = map_next(&st->workloads, &i)) != NULL;)
         reconcile_workload(st, w);
+    revocation_tell_later(st);
     effective_tick(st);
 }
 

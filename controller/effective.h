@@ -5,6 +5,7 @@
 #ifndef CONTROLLER_EFFECTIVE_H
 #define CONTROLLER_EFFECTIVE_H
 
+#include "config/convert_revocation.h"
 #include "controller/policy_state.h"
 #include "scheduler/policy.h"
 
@@ -16,6 +17,10 @@ struct effective {
     size_t exceptions_n;
     struct selector_advisory *advisories;
     size_t advisories_n;
+    struct revocation *revocations; /* those in force: neither proposed nor lifted */
+    size_t revocations_n;
+    struct rule_list cluster; /* all their rules, one after another: policy_rules.rules.cluster */
+    uint32_t *cluster_of;     /* of each of these rules: which revocation's it is */
     int64_t next_s; /* wall clock: when the next floor or exception changes; POLICY_NEVER */
 };
 
@@ -24,6 +29,11 @@ struct effective {
 NODISCARD bool effective_build(const struct state *st, Bailey__V1__Object *const *over, size_t n,
                                struct effective *out, struct err *e);
 void effective_fini(struct effective *ef);
+
+/* What every workload refuses, policy or not, and only an Exception passes that names it:
+ * `passes: {policy: built-in, rule: tcb-revoked}`. No TrustPolicy may have this name. */
+#define BUILT_IN_POLICY "built-in"
+#define BUILT_IN_TCB "tcb-revoked"
 
 const struct policy *effective_policy(const struct effective *ef, const char *name);
 

@@ -7,12 +7,14 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "controller/access.h"
 #include "controller/api.h"
 #include "controller/audit.h"
 #include "controller/audit_key.h"
 #include "controller/authorize.h"
 #include "controller/collateral_fetch.h"
 #include "controller/enrol.h"
+#include "controller/failpoint.h"
 #include "controller/http.h"
 #include "controller/init.h"
 #include "controller/metrics.h"
@@ -42,6 +44,8 @@ static const char usage[] =
     "  --move-grace TIME        a keep that its rules refuse waits so long for its replacement to "
     "be\n"
     "                           healthy, then it is stopped without one (10m)\n"
+    "  --guard-max-nodes-percent N\n"
+    "                           a revocation of more of the nodes needs an override (50)\n"
     "  --collateral-fetch CMD   run CMD URL for vendors' collateral that is missing or expires; "
     "what\n"
     "                           it prints is verified like an import (none: nothing is fetched)\n"
@@ -102,6 +106,8 @@ enum {
     OPT_LEASE,
     OPT_RENEW,
     OPT_MOVE_GRACE,
+    OPT_GUARD,
+    OPT_FAILPOINTS,
     OPT_FETCH,
     OPT_ACCEPT_ROLLBACK,
     OPT_LEVEL,
@@ -120,6 +126,8 @@ static const struct option longopts[] = {
     {"lease", required_argument, NULL, OPT_LEASE},
     {"evidence-renew", required_argument, NULL, OPT_RENEW},
     {"move-grace", required_argument, NULL, OPT_MOVE_GRACE},
+    {"guard-max-nodes-percent", required_argument, NULL, OPT_GUARD},
+    {"failpoints", no_argument, NULL, OPT_FAILPOINTS},
     {"collateral-fetch", required_argument, NULL, OPT_FETCH},
     {"accept-rollback", no_argument, NULL, OPT_ACCEPT_ROLLBACK},
     {"log-level", required_argument, NULL, OPT_LEVEL},
@@ -168,6 +176,14 @@ static int take_option(int c, struct command_line *o)
         return time_option(optarg, 0, 86400000, &o->options.move_grace_ms)
                    ? -1
                    : wrong("--move-grace wants a time from 0s to 1d", optarg);
+    case OPT_GUARD:
+        if (!u64_parse(optarg, &fd) || fd > 100)
+            return wrong("--guard-max-nodes-percent wants a number from 0 to 100", optarg);
+        o->options.guard_percent = (uint32_t)fd;
+        return -1;
+    case OPT_FAILPOINTS: /* for tests, and not in the usage */
+        failpoint_list(stdout);
+        return 0;
     case OPT_FETCH:
         o->fetch = optarg;
         return -1;
@@ -270,6 +286,7 @@ static bool listen_on(struct program *p, const struct command_line *o, struct er
                              .tls = {ca, server, key},
                              .client_cert = RPC_CLIENT_CERT_REQUIRE,
                              .authorize = admit,
+                             .inspect = authorize_request,
                              .user = &p->state};
     int port, enrol_port;
 
@@ -277,7 +294,7 @@ static bool listen_on(struct program *p, const struct command_line *o, struct er
         !split_host(o->enrol, enrol_host, sizeof enrol_host, e))
         return false;
     (void)gethostname(own, sizeof own - 1);
-    snprintf(ca, sizeof ca, "%s/pki/ca.pem", p->init.dir);
+    snprintf(ca, sizeof ca, "%s/pki/trust.pem", p->init.dir);
     snprintf(server, sizeof server, "%s/pki/server.pem", p->init.dir);
     snprintf(key, sizeof key, "%s/pki/server.key", p->init.dir);
     if (!init_server(&p->init, hosts, o->advertise == NULL ? 6 : 7, state_wall_ms(&p->state) / 1000,
@@ -293,8 +310,10 @@ static bool listen_on(struct program *p, const struct command_line *o, struct er
     endpoint(enrol_at, sizeof enrol_at, reachable(enrol_host, o->advertise), enrol_port);
     if (!api_serve(&p->state, p->server, 1, e) || !session_serve(&p->state, p->server, 1, e) ||
         !enrol_serve(&p->state, p->server, 2, e) ||
+        !identity_serve(&p->state, p->server, 1, e) ||
         !init_endpoints(&p->init, api_at, enrol_at, http_at, e) || !rpc_server_start(p->server, e))
         return false;
+    access_watch(&p->state, p->server);
     log_info("ready", LOG_STR("api", api_at), LOG_STR("enrolment", enrol_at),
              LOG_STR("http", http_at), LOG_STR("cluster", p->init.cluster_id),
              LOG_INT("epoch", p->state.cluster->controller_epoch));
@@ -330,6 +349,8 @@ static bool begin_epoch(struct program *p, bool accept_rollback, struct err *e)
                                                  [AUDIT_ACTION] = "controller.started",
                                                  [AUDIT_OBJECT] = "Cluster",
                                                  [AUDIT_BECAUSE] = "version " BAILEY_VERSION}});
+    if (!user_adopt(st, buf_bytes(&p->init.admin_pem), e))
+        return false;
     txn_put(st, "cluster", &st->cluster->base);
     txn_flush(st);
     while (!txn_idle(st))
@@ -352,6 +373,9 @@ static bool start(struct program *p, const struct command_line *o, struct err *e
     if (p->state.metrics == NULL)
         return err_set(e, ERR_NOMEM, "main.memory", "no memory");
     p->state.ca = p->init.ca;
+    p->state.access->authorities = p->init.authorities;
+    p->state.access->reissue = init_server_again;
+    p->state.access->reissue_user = &p->init;
     p->state.data_dir = p->init.dir;
     if (!state_load(&p->state, e) || !open_audit(p, e) || !begin_epoch(p, o->accept_rollback, e) ||
         !reconcile_init(&p->state, e) || !rpc_loop_init(&p->rpc, p->loop, e))
@@ -401,6 +425,7 @@ static void on_signal(uv_signal_t *sig, int number)
     if (p->state.stopping)
         return;
     p->state.stopping = true;
+    access_unwatch(&p->state);
     end_sessions(&p->state);
     collateral_keeper_close(STEAL(p->keeper));
     uv_close((uv_handle_t *)&p->sigterm, NULL);
@@ -427,18 +452,24 @@ static void finish(struct program *p)
 
 int main(int argc, char **argv)
 {
-    struct command_line o = {
-        .listen = "127.0.0.1:8440",
-        .enrol = "127.0.0.1:8441",
-        .options = {.lease_ms = 10000, .renew_ms = 300000, .move_grace_ms = 600000},
-        .level = LOG_INFO,
-        .ready_fd = -1};
+    struct command_line o = {.listen = "127.0.0.1:8440",
+                             .enrol = "127.0.0.1:8441",
+                             .options = {.lease_ms = 10000,
+                                         .renew_ms = 300000,
+                                         .move_grace_ms = 600000,
+                                         .guard_percent = 50},
+                             .level = LOG_INFO,
+                             .ready_fd = -1};
     static struct program p;
     int code = parse_options(argc, argv, &o);
     struct err e = {0};
 
     if (code >= 0)
         return code;
+    if (!failpoint_arm()) {
+        fputs("bailey-controller: BAILEY_FAILPOINT names no place; see --failpoints\n", stderr);
+        return 2;
+    }
     signal(SIGPIPE, SIG_IGN);
     log_init("controller", o.level, LOG_AUTO);
     p.loop = uv_default_loop();

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "controller/failpoint.h"
 #include "controller/reconcile_int.h"
+#include "controller/revocation.h"
 #include "controller/txn.h"
 
 #define STALE_GRACE_MS (10 * 60 * 1000) /* past its age, before what runs there is moved */
@@ -68,11 +70,16 @@ static void ask_rules(const struct state *st, const struct keep *k, int64_t sinc
     int64_t deadline = since_ms + st->options.move_grace_ms;
     const char *because = j.rule == NULL ? NULL : j.rule->selector.because;
 
+    if (j.verdict == VERDICT_REVOKED) { /* that was asked already; is there anything else? */
+        struct rules rest = k->workload->trust.rules;
+
+        rest.cluster = (struct rule_list){0};
+        j = rules_judge(&rest, &k->node->facts);
+    }
     if (verdict_tolerates(j.verdict))
         return;
-    ask(o, j.verdict == VERDICT_REVOKED ? "revocation" : "policy", deadline, "%s%s%s%s%s%s",
-        j.rule != NULL ? j.rule->name : "its platform is ", j.rule != NULL ? " refuses it" : "",
-        j.rule == NULL ? verdict_name(j.verdict) : "",
+    ask(o, "policy", deadline, "%s%s%s%s%s%s", j.rule != NULL ? j.rule->name : "its platform is ",
+        j.rule != NULL ? " refuses it" : "", j.rule == NULL ? verdict_name(j.verdict) : "",
         j.rule != NULL && j.truth == TRUTH_UNKNOWN ? ", for its evidence does not say" : "",
         because == NULL || because[0] == '\0' ? "" : ": ", because == NULL ? "" : because);
 }
@@ -112,6 +119,7 @@ bool move_wanted(const struct state *st, const struct keep *k, int64_t since_ms,
 {
     struct move_order o = {.deadline_ms = MOVE_NO_DEADLINE};
 
+    (void)revocation_asks(st, k, since_ms, &o, again_ms);
     if (k->node->has_facts)
         ask_rules(st, k, since_ms, &o);
     ask_evidence(st, k, since_ms, &o, again_ms);
@@ -174,6 +182,8 @@ static void decide(struct state *st, struct keep *k, int64_t since, const struct
     text_set(&m->why, o->why);
     text_set(&m->deadline, at);
     keep_changed(st, k);
+    if (o->cause[0] == 'r')
+        failpoint(FAIL_DECIDED);
     if (fresh)
         event_add(st, &k->object, "warning", "keep.moving", "controller", "%s%s%s", o->why,
                   at[0] == '\0' ? "" : "; it stays until it is replaced, at the latest until ", at);
@@ -181,6 +191,7 @@ static void decide(struct state *st, struct keep *k, int64_t since, const struct
 
 static void decide_all(struct state *st, struct workload *w)
 {
+    revocation_canaries(st, w);
     for (size_t i = 0; i < w->keeps.n; i++) {
         struct keep *k = w->keeps.v[i];
         int64_t again = INT64_MAX, since = since_ms(st, k);
@@ -231,6 +242,7 @@ static void stop_moved(struct state *st, struct workload *w)
         } else if (wall >= deadline) {
             event_add(st, &k->object, "warning", "keep.deadline", "controller",
                       "stopped without a healthy replacement: the move's deadline has passed");
+            revocation_unplaced(st, k);
             keep_stop(st, k, text);
         } else if (deadline != MOVE_NO_DEADLINE) {
             reconcile_wake(w, now + deadline - wall);

@@ -6,6 +6,7 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "controller/runtime_label.h"
+#include "controller/admission.h"
 #include "controller/state.h"
 #include "controller/txn.h"
 
@@ -160,7 +161,8 @@ void node_publish(struct state *st, struct node *n)
                              .labels = labels,
                              .connected = node_connected(st, n),
                              .cordoned = node_closed(n),
-                             .eligible = n->msg->metadata->deleted_at[0] == '\0',
+                             .eligible = n->msg->metadata->deleted_at[0] == '\0' && node_fresh(n) &&
+                                         node_admitted(n),
                              .verified_at_ms = n->verified_at_ms};
     struct err e = {0};
 

@@ -7,8 +7,10 @@
 #include "base/str.h"
 #include "controller/command.h"
 #include "controller/effective.h"
+#include "controller/failpoint.h"
 #include "controller/move.h"
 #include "controller/reconcile_int.h"
+#include "controller/revocation.h"
 #include "controller/rollback.h"
 #include "controller/txn.h"
 
@@ -39,7 +41,7 @@ bool reconcile_init(struct state *st, struct err *e)
     uv_unref((uv_handle_t *)&st->reconciler->timer);
     st->reconciler->timer.data = st;
     st->reconciler->due = true; /* whatever was loaded */
-    return true;
+    return revoker_init(st, e);
 }
 
 static void on_closed(uv_handle_t *h)
@@ -51,6 +53,7 @@ void reconcile_fini(struct state *st)
 {
     struct reconciler *r = STEAL(st->reconciler);
 
+    revoker_fini(st);
     if (r == NULL)
         return;
     r->timer.data = r;
@@ -106,6 +109,8 @@ void keep_stop(struct state *st, struct keep *k, const char *why)
     k->msg->status->state = KEEP_STATE(stopping);
     text_set(&k->msg->status->reason, text);
     keep_changed(st, k);
+    if (keep_moving(k))
+        failpoint(FAIL_STOP_DECIDED);
     event_add(st, &k->object, "normal", "keep.stopping", "controller", "%s", text);
     command_later(st, k);
 }
@@ -118,6 +123,7 @@ void keep_end(struct state *st, struct keep *k, const char *reason, const char *
     if (k->msg->status->ended_at[0] == '\0')
         text_set_time(&k->msg->status->ended_at, state_wall_ms(st) / 1000);
     keep_changed(st, k);
+    revocation_over(st, k);
     event_add(st, &k->object, strcmp(reason, "keep.ended") == 0 ? "normal" : "warning", reason,
               "controller", "%s", why);
     reconcile_capacity(st);
@@ -240,7 +246,8 @@ void reconcile_run(struct state *st)
     VEC(struct workload *) due = {0};
     struct workload *w;
 
-    if (r == NULL || st->stopping || rollback_suspected(st) || (!r->due && !r->capacity))
+    if (r == NULL || st->stopping || revocation_committing(st) || rollback_suspected(st) ||
+        (!r->due && !r->capacity))
         return;
     for (size_t i = 0; (w = map_next(&st->workloads, &i)) != NULL;)
         if (w->due || (r->capacity && w->pending + w->waiting > 0))

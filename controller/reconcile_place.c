@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "config/check.h"
 #include "controller/command.h"
+#include "controller/failpoint.h"
 #include "controller/metrics.h"
 #include "controller/move.h"
 #include "controller/receipt.h"
@@ -85,8 +86,10 @@ static void keep_bind(struct state *st, struct workload *w, uint32_t replica,
     k->id = d->keep;
     keep_publish(st, k);
     metrics_placed(st->metrics);
-    if (old != NULL)
+    if (old != NULL) {
         old->replacement = k;
+        failpoint(FAIL_REPLACED);
+    }
     audit_placed(st, k);
     event_add(st, &k->object, "normal", "keep.scheduled", "controller", "bound to node %s%s%s",
               n->object.key, old == NULL ? "" : ", to replace ",

@@ -4,6 +4,7 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "controller/command.h"
+#include "controller/failpoint.h"
 #include "controller/reconcile.h"
 #include "controller/reconcile_int.h"
 #include "controller/txn.h"
@@ -84,10 +85,12 @@ void reconcile_report(struct state *st, struct node *n, const Bailey__V1__KeepRe
     if (known(k, r))
         return;
     was_told = keep_told(k);
+    if (k->msg->spec->replaces[0] != '\0')
+        failpoint(r->state == KEEP_STATE(running) ? FAIL_RUNNING : FAIL_STARTING);
     began = k->msg->status->state != KEEP_STATE(running) && r->state == KEEP_STATE(running);
     copy_report(k, r);
     if (r->state == KEEP_STATE(ended)) {
-        if (!was_told)
+        if (!was_told && strncmp(r->reason, "stopped: revoked", 16) != 0)
             back_off(st, k->workload, r);
         keep_end(st, k, was_told ? "keep.ended" : "keep.exited",
                  r->reason[0] != '\0' ? r->reason : "ended");

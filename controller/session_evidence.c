@@ -4,11 +4,13 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "config/convert_facts.h"
+#include "controller/admission.h"
 #include "controller/audit.h"
 #include "controller/collateral.h"
 #include "controller/command.h"
 #include "controller/metrics.h"
 #include "controller/reconcile.h"
+#include "controller/revocation.h"
 #include "controller/session_int.h"
 #include "controller/verify.h"
 
@@ -56,6 +58,7 @@ static void on_verdict_durable(struct state *st, void *data)
 
     if (n != NULL && n->session == v->session) {
         session_send_verdict(v->session, v->good ? NULL : &v->err);
+        revocation_tell(st, n);
         command_node(st, n);
     }
     session_unref(v->session);
@@ -108,9 +111,13 @@ static void record_good(struct session *s, const struct verify_result *r)
     message_free(status->refusal == NULL ? NULL : &status->refusal->base);
     status->refusal = NULL;
     n->facts = r->facts;
-    n->has_facts = true;
+    n->has_facts = n->known = true;
     n->verified_at_ms = state_wall_ms(st);
     status->trust = NODE_TRUST(verified);
+    if (n->fresh_after_ms != 0 && n->verified_at_ms > n->fresh_after_ms) {
+        n->fresh_after_ms = 0;
+        text_set(&status->fresh_evidence_after, "");
+    }
     text_set_time(&status->verified_at, n->verified_at_ms / 1000);
     text_set(&status->boot_id, s->boot_id);
     hex_format(BYTES_OF(r->digest), hex);
@@ -148,14 +155,17 @@ static void remember(struct session *s, const struct verify_result *r)
         n->evidence = STEAL(s->shown);
 }
 
-static void on_verified(void *data, const struct verify_result *r)
+static void on_verified(void *data, const struct verify_result *verified)
 {
     struct session *s = data;
     struct state *st = s->st;
+    struct verify_result told = *verified;
+    const struct verify_result *r = &told;
 
     metrics_verdict(st->metrics, r->good ? "" : r->err.reason);
     if (s->node != NULL && s->fsm.state == SESSION_VERIFYING) {
         collateral_note(st, s->node->object.key, &r->needs);
+        told.good = told.good && admission_evidence(st, s->node, &told.facts, &told.err);
         if (r->good)
             record_good(s, r);
         else
@@ -164,6 +174,7 @@ static void on_verified(void *data, const struct verify_result *r)
         log_info(r->good ? "node attested" : "node refused", LOG_STR("node", s->node->object.key),
                  LOG_STR("reason", r->good ? "" : r->err.reason));
         txn_touch(st, &s->node->object);
+        admission_facts(st, s->node);
         node_publish(st, s->node);
         reconcile_capacity(st);
         reconcile_node(st, s->node);

@@ -9,11 +9,14 @@
 #include "config/convert_facts.h"
 #include "controller/api.h"
 #include "controller/audit_int.h"
+#include "controller/access.h"
 #include "controller/authorize.h"
 #include "controller/ca.h"
+#include "controller/ca_api.h"
 #include "controller/command.h"
 #include "controller/enrol.h"
 #include "controller/reconcile.h"
+#include "controller/revocation.h"
 #include "controller/rollback.h"
 #include "controller/session.h"
 #include "controller/session_int.h"
@@ -42,6 +45,14 @@ void session_send(struct session *s, const Bailey__V1__ControllerMessage *m)
         (void)rpc_send(s->call, &m->base);
 }
 
+void session_renew(struct session *s)
+{
+    if (s->fsm.state != SESSION_TRUSTED)
+        return;
+    s->fsm.deadline_ms = state_now_ms(s->st) - 1;
+    session_advance(s, (struct session_input){.event = EVENT_TICK});
+}
+
 void session_end(struct session *s, const struct err *why)
 {
     if (s != NULL && s->call != NULL)
@@ -52,11 +63,16 @@ static void send_welcome(struct session *s)
 {
     Bailey__V1__ControllerMessage m = BAILEY__V1__CONTROLLER_MESSAGE__INIT;
     Bailey__V1__Welcome w = BAILEY__V1__WELCOME__INIT;
+    AUTO_ARENA struct arena a;
 
     w.cluster_id = s->st->cluster->cluster_id;
     w.epoch = s->st->cluster->controller_epoch;
     w.lease_ms = (uint32_t)s->st->options.lease_ms;
-    w.policy_revision = s->st->cluster->policy_revision;
+    w.policy_revision = s->st->policy_committed;
+    arena_init(&a, 1 << 20);
+    w.revocations = revocation_message(s->st, s->node, &a);
+    BUG_ON(w.revocations == NULL);
+    s->node->awaits = w.revocations->policy_revision;
     w.rollback_accepted = s->rollback_accepted;
     m.message_case = BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_WELCOME;
     m.welcome = &w;
@@ -90,7 +106,7 @@ static void send_ack(struct session *s)
     n->last_seen_ms = state_wall_ms(st);
     n->said_lost = false;
     a.sequence = s->fsm.sequence;
-    a.policy_revision = st->cluster->policy_revision;
+    a.policy_revision = st->policy_committed;
     if (head != NULL && head->size > s->head_sent) {
         s->head_sent = head->size;
         tree_head_to_message(head, &tree);
@@ -224,6 +240,7 @@ static void on_hello(struct session *s, const Bailey__V1__Hello *h)
     }
     session_advance(s, (struct session_input){.event = EVENT_HELLO});
     if (s->ready && s->node != NULL) {
+        ca_tell(st, n);
         reconcile_hello(st, n, h->keeps, h->n_keeps);
         reconcile_capacity(st);
     }
@@ -237,15 +254,14 @@ static void on_certificate_request(struct session *s, const Bailey__V1__Certific
     Bailey__V1__Refusal refusal;
     struct err e = {0};
 
-    bool granted =
-        node_trusted(s->st, s->node, EVIDENCE_AGE_MS)
+    bool granted = node_trusted(s->st, s->node, EVIDENCE_AGE_MS)
             ? enrol_renew(s->st, s->node, (struct bytes){r->csr.data, r->csr.len}, &pem, &e)
             : err_set(&e, ERR_DENIED, "certificate.no-evidence",
                       "a certificate is renewed only while the node's evidence counts");
     audit_certificate(s->st, s->node, granted ? NULL : &e);
     if (granted) {
         c.certificate = (char *)(uintptr_t)buf_str(&pem);
-        c.ca = (char *)(uintptr_t)ca_pem(s->st->ca);
+        c.ca = (char *)(uintptr_t)cluster_bundle(s->st);
     } else {
         refusal_fill(&refusal, &e);
         c.refusal = &refusal;
@@ -288,10 +304,17 @@ static void on_message(struct rpc_call *call, const ProtobufCMessage *base, void
     case BAILEY__V1__AGENT_MESSAGE__MESSAGE_LOG_END:
         logs_end(s->st, s->node, m->log_end);
         break;
+    case BAILEY__V1__AGENT_MESSAGE__MESSAGE_REVOCATIONS_KEPT:
+        if (s->ready)
+            revocation_kept(s->st, s->node, m->revocations_kept->policy_revision);
+        break;
     case BAILEY__V1__AGENT_MESSAGE__MESSAGE_CERTIFICATE_REQUEST:
         on_certificate_request(s, m->certificate_request);
         break;
-    case BAILEY__V1__AGENT_MESSAGE__MESSAGE_REVOCATIONS_KEPT:
+    case BAILEY__V1__AGENT_MESSAGE__MESSAGE_TRUST_BUNDLE_KEPT:
+        ca_kept(s->st, s->node,
+                (struct bytes){m->trust_bundle_kept->digest.data, m->trust_bundle_kept->digest.len});
+        break;
     case BAILEY__V1__AGENT_MESSAGE__MESSAGE__NOT_SET:
     default:
         break; /* a newer agent's message */
@@ -324,6 +347,11 @@ static void on_open(struct rpc_call *call, void *user)
     s->call = call;
     s->refs = 2;
     n->session = s;
+    n->ca_known = false;
+    (void)str_copy(n->cert_issuer, sizeof n->cert_issuer, rpc_call_peer(call)->issuer_key);
+    if (n->cert_until_s < rpc_call_peer(call)->not_after_s)
+        n->cert_until_s = rpc_call_peer(call)->not_after_s;
+    revocation_session(n);
     for (size_t i = 0; i < n->keeps.n; i++)
         n->keeps.v[i]->sent = COMMAND_NONE;
     uv_timer_init(st->loop, &s->timer);
@@ -353,6 +381,7 @@ static void on_closed(struct rpc_call *call, bool cancelled, void *user)
     s->ready = false;
     if (n != NULL && n->session == s) {
         n->session = NULL;
+        revocation_session(n);
         logs_node_gone(s->st, n);
         node_lost(s->st, n, "the session ended");
     }

@@ -14,6 +14,8 @@ NODISCARD bool session_serve(struct state *st, struct rpc_server *server, unsign
                              struct err *e);
 
 /* The hello was answered: commands may go. */
+/* Asks for fresh evidence now, where the last was verified; it is under way otherwise. */
+void session_renew(struct session *s);
 bool session_ready(const struct session *s);
 void session_send(struct session *s, const Bailey__V1__ControllerMessage *m);
 

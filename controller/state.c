@@ -8,6 +8,7 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "config/convert_facts.h"
+#include "controller/access.h"
 #include "controller/effective.h"
 #include "controller/txn.h"
 
@@ -86,6 +87,8 @@ bool state_init(struct state *st, uv_loop_t *loop, struct store *store, const st
     if (st->fleet == NULL || st->cluster == NULL || st->verifier == NULL)
         return err_set(e, ERR_NOMEM, "state.memory", "no memory");
     bailey__v1__cluster_record__init(st->cluster);
+    if (!access_init(st, e))
+        return false;
     st->started_wall_ms = state_wall_ms(st);
     st->started_ms = state_now_ms(st);
     return txn_init(st, e);
@@ -150,9 +153,14 @@ bool node_closed(const struct node *n)
     return n->msg->spec->cordoned || n->msg->spec->drain != NULL;
 }
 
+bool node_fresh(const struct node *n)
+{
+    return n->fresh_after_ms == 0 || n->verified_at_ms > n->fresh_after_ms;
+}
+
 bool node_trusted(const struct state *st, const struct node *n, int64_t max_age_ms)
 {
-    return n->has_facts && state_wall_ms(st) - n->verified_at_ms <= max_age_ms;
+    return n->has_facts && node_fresh(n) && state_wall_ms(st) - n->verified_at_ms <= max_age_ms;
 }
 
 static ProtobufCMessage *record_read(const ProtobufCMessageDescriptor *type, struct bytes key,
@@ -188,11 +196,22 @@ static bool load_node(void *data, struct bytes key, struct bytes value, struct e
     if (n == NULL)
         return m != NULL && err_set(e, ERR_NOMEM, "state.memory", "no memory");
     n->last_ack_ms = st->started_ms; /* what we acknowledged before is not known: wait anew */
-    if (n->msg->status->facts != NULL && n->msg->status->trust == NODE_TRUST(verified)) {
+    if (n->msg->status->fresh_evidence_after[0] != '\0') {
+        int64_t after_s;
+
+        if (!time_parse(n->msg->status->fresh_evidence_after, &after_s, e))
+            return err_wrap(e, "node %s", n->object.key);
+        n->fresh_after_ms = after_s * 1000;
+    }
+    if (n->msg->status->facts != NULL) {
+        if (!facts_from_message(n->msg->status->facts, &n->facts, e))
+            return err_wrap(e, "node %s", n->object.key);
+        n->known = true;
+    }
+    if (n->known && n->msg->status->trust == NODE_TRUST(verified)) {
         int64_t at_s;
 
-        if (!facts_from_message(n->msg->status->facts, &n->facts, e) ||
-            !time_parse(n->msg->status->verified_at, &at_s, e))
+        if (!time_parse(n->msg->status->verified_at, &at_s, e))
             return err_wrap(e, "node %s", n->object.key);
         n->has_facts = true;
         n->verified_at_ms = at_s * 1000;
@@ -317,7 +336,7 @@ bool state_load(struct state *st, struct err *e)
             !store_each(st->store, bytes_str(kinds[i].prefix), kinds[i].load, st, e))
             return false;
     st->committed = st->cluster->revision;
-    return collateral_load(st, e);
+    return access_load(st, e) && collateral_load(st, e);
 }
 
 void state_fini(struct state *st)
@@ -326,6 +345,7 @@ void state_fini(struct state *st)
     struct node *n;
     struct token *t;
 
+    access_fini(st);
     for (size_t i = 0; (w = map_next(&st->workloads, &i)) != NULL; i = 0)
         workload_forget(st, w);
     for (size_t i = 0; (n = map_next(&st->nodes, &i)) != NULL; i = 0)

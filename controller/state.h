@@ -58,6 +58,7 @@ struct keep {
     enum command sent;        /* to the node's session of now */
     int64_t stop_sent_ms;     /* boottime */
     struct keep *replacement; /* while its workload is reconciled: who takes its place */
+    bool canary_waits;        /* likewise: a revocation moves another keep first */
 };
 
 struct workload {
@@ -93,13 +94,20 @@ struct node {
     VEC(struct keep *) keeps; /* ended ones too */
     struct facts facts;       /* where has_facts */
     bool has_facts;
+    bool known;               /* facts were verified once, and may not count any more */
     Bailey__V1__Evidence
         *evidence;          /* of Intel platforms: what the facts are from; owned, or NULL */
+    int64_t cert_until_s;   /* wall; the end of the last certificate that it got; 0: not since our start */
+    char cert_issuer[64];   /* key identifier of who signed it, hex; "": not since our start */
+    bool ca_known;          /* its agent keeps the authorities of now */
     int64_t verified_at_ms; /* wall */
     int64_t last_ack_ms;    /* boottime of the last acknowledgement; at first, of our own start */
     int64_t last_seen_ms;   /* wall; 0: not since our start */
     bool seen;              /* since our start */
     bool said_lost;         /* the event was made */
+    int64_t fresh_after_ms; /* wall; evidence verified before admits nothing new; 0: none is asked */
+    uint64_t told_print;    /* of the revocations that its session was told last */
+    uint64_t awaits;        /* policy revision that its agent has not confirmed yet; 0: none */
 };
 
 struct token {
@@ -112,8 +120,10 @@ struct options { /* as given on the command line */
     int64_t lease_ms;
     int64_t renew_ms;
     int64_t move_grace_ms; /* how long what is refused may wait for its replacement */
+    uint32_t guard_percent; /* of the nodes that one revocation may name without an override */
 };
 
+struct access;
 struct audit;
 struct txn;
 struct metrics;
@@ -148,8 +158,11 @@ struct state {
     uint64_t next_id;
     uint64_t committed; /* revision that is durable */
     struct txn *txn;
+    struct access *access; /* access.h */
     struct watcher *watchers;
     struct reconciler *reconciler;
+    struct revoker *revoker; /* revocation.h */
+    uint64_t policy_committed; /* cluster.policy_revision as of what is durable: others are told this */
     bool stopping;
 };
 
@@ -200,6 +213,8 @@ bool keep_live(const struct keep *k); /* not ended */
 int64_t keep_surely_over_ms(const struct keep *k, const struct node *n);
 /* Evidence verified, not refused, and at most max_age_ms old. */
 bool node_trusted(const struct state *st, const struct node *n, int64_t max_age_ms);
+/* Its evidence is younger than the lift of a revocation that named it. */
+bool node_fresh(const struct node *n);
 bool node_closed(const struct node *n); /* takes no new keeps: cordoned or drained */
 bool node_connected(const struct state *st, const struct node *n);
 

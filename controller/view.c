@@ -4,6 +4,7 @@
 
 #include "controller/move.h"
 #include "controller/reconcile.h"
+#include "controller/revocation.h"
 
 static Bailey__V1__Object *view_new(struct arena *a)
 {
@@ -30,6 +31,20 @@ static const char *phase(const struct workload *w, uint32_t running, uint32_t ke
                : "running";
 }
 
+/* What is in the way, and which revocations are. */
+static const char *pending_text(const struct state *st, const struct workload *w, char *out,
+                                size_t size)
+{
+    size_t n = strlen(placing_text(&w->last, out, size - 100));
+
+    if (w->last.tally[OBSTACLE_REVOKED] == 0)
+        return out;
+    (void)snprintf(out + n, size - n, "; ");
+    if (revocation_blames(st, w, out + n + 2, size - n - 2)[0] == '\0')
+        out[n] = '\0';
+    return out;
+}
+
 static Bailey__V1__Object *view_workload(const struct state *st, const struct workload *w,
                                          struct arena *a)
 {
@@ -50,7 +65,7 @@ static Bailey__V1__Object *view_workload(const struct state *st, const struct wo
     s->pending = w->pending;
     if (w->retry_at_ms <= state_now_ms(st)) {
         if (w->pending + w->waiting > 0)
-            s->pending_reason = text(placing_text(&w->last, why, 512));
+            s->pending_reason = text(pending_text(st, w, why, 512));
     } else {
         snprintf(why, 512,
                  "%u keeps in a row ended without being told to; waits to start again: %s",
@@ -72,9 +87,23 @@ Bailey__V1__NodeStatus__TrustState view_node_trust(const struct state *st, const
 {
     if (n->msg->status->trust == NODE_TRUST(refused))
         return NODE_TRUST(refused);
+    if (revocations_of(st, n, &(uint32_t){0}, 1) > 0)
+        return NODE_TRUST(revoked);
     if (!n->has_facts)
         return NODE_TRUST(unattested);
     return node_trusted(st, n, EVIDENCE_AGE_MS) ? NODE_TRUST(verified) : NODE_TRUST(stale);
+}
+
+static bool put_revocations(const struct state *st, const struct node *n, struct arena *a,
+                            Bailey__V1__NodeStatus *s)
+{
+    uint32_t of[16];
+    size_t found = revocations_of(st, n, of, 16);
+
+    s->revocations = arena_array(a, found + 1, sizeof *s->revocations);
+    for (size_t i = 0; s->revocations != NULL && i < found; i++)
+        s->revocations[s->n_revocations++] = text(st->effective->revocations[of[i]].name);
+    return s->revocations != NULL;
 }
 
 static Bailey__V1__Object *view_node(const struct state *st, const struct node *n, struct arena *a)
@@ -94,6 +123,8 @@ static Bailey__V1__Object *view_node(const struct state *st, const struct node *
     else
         s->link = n->seen ? NODE_LINK(lost) : NODE_LINK(awaited);
     s->trust = view_node_trust(st, n);
+    if (!put_revocations(st, n, a, s))
+        return NULL;
     if (n->last_seen_ms != 0)
         s->last_seen_at = text(time_format(n->last_seen_ms / 1000, seen));
     bailey__v1__capacity__init(used);

@@ -42,7 +42,7 @@ static void start(void)
 
     if (!store_open_sqlite(&loop, path, &s, &e) || !state_init(&st, &loop, s, &virtual_clock, &e))
         fail_msg("%s", e.msg);
-    st.options = (struct options){true, 10000, 300000, 600000};
+    st.options = (struct options){true, 10000, 300000, 600000, 50};
     if (!state_load(&st, &e) || !reconcile_init(&st, &e))
         fail_msg("%s", e.msg);
 }
