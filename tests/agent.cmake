@@ -23,6 +23,7 @@ add_executable(sim_files ${PROJECT_SOURCE_DIR}/tests/tools/sim_files.c)
 target_include_directories(sim_files PRIVATE ${PROJECT_SOURCE_DIR})
 set_target_properties(sim_files PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
 target_link_libraries(sim_files PRIVATE house_flags house_warnings attest_sim base)
+bailey_unit(test_source_device LINK agent)
 add_test(NAME e2e/sources COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/e2e/test_sources.py)
 set_tests_properties(e2e/sources PROPERTIES LABELS e2e TIMEOUT 300
   ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin;BAILEY_TESTS=${PROJECT_BINARY_DIR}/tests")

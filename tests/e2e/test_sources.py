@@ -13,7 +13,7 @@ from cluster import BIN, GENOA, PATIENCE, ClusterTest, workload
 TESTS = os.environ.get("BAILEY_TESTS", os.path.join(BIN, "../tests"))
 OLD = GENOA.replace("1.55.39", "1.51.9")
 RECENT = """  trust:
-    accept: [{assurance: [simulated], firmware: {min: "1.55.0"}}]
+    accept: [{assurance: [simulated], firmware: ">=1.55.0"}]
 """
 
 
