@@ -1,4 +1,5 @@
 /* Delete. */
+#include "controller/admission.h"
 #include "controller/api.h"
 #include "controller/api_policy.h"
 #include "controller/authorize.h"
@@ -33,6 +34,7 @@ static bool delete_node(struct state *st, struct node *n, const char *who, struc
                err_mend(e, "stop the agent first");
     event_add(st, &n->object, "normal", "node.deleted", who,
               "its certificate is worth nothing now");
+    admission_forget(st, n);
     txn_remove(st, &n->object);
     return true;
 }

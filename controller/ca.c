@@ -5,10 +5,12 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
+#include <openssl/store.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include "base/rand.h"
+#include "base/str.h"
 
 #define CA_YEARS 10
 #define CLOCK_SLACK_S 3600 /* nodes' clocks may be this much behind */
@@ -40,6 +42,39 @@ bool key_new(EVP_PKEY **out, struct err *e)
 
     if (key == NULL)
         return ssl_fail(e, "making a key");
+    *out = key;
+    return true;
+}
+
+bool key_from_pem(struct bytes pem, EVP_PKEY **out, struct err *e)
+{
+    AUTO(bio) BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+
+    *out = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    if (*out != NULL)
+        return true;
+    ERR_clear_error();
+    return err_set(e, ERR_INPUT, "ca.files", "not a private key in PEM");
+}
+
+bool key_from_uri(const char *uri, EVP_PKEY **out, struct err *e)
+{
+    OSSL_STORE_CTX *store = OSSL_STORE_open(uri, NULL, NULL, NULL, NULL);
+    EVP_PKEY *key = NULL;
+
+    while (store != NULL && key == NULL && !OSSL_STORE_eof(store)) {
+        OSSL_STORE_INFO *info = OSSL_STORE_load(store);
+
+        if (info != NULL && OSSL_STORE_INFO_get_type(info) == OSSL_STORE_INFO_PKEY)
+            key = OSSL_STORE_INFO_get1_PKEY(info);
+        OSSL_STORE_INFO_free(info);
+        if (info == NULL && OSSL_STORE_error(store))
+            break;
+    }
+    OSSL_STORE_close(store);
+    if (key == NULL)
+        return ssl_fail(e, uri),
+               err_mend(e, "is the provider loaded (openssl.cnf), and is it a private key?");
     *out = key;
     return true;
 }
@@ -129,6 +164,19 @@ bool cert_not_after(struct bytes pem, int64_t *wall_s, struct err *e)
         return err_set(e, ERR_INPUT, "certificate.malformed", "not a certificate in PEM");
     }
     *wall_s = (int64_t)timegm(&tm);
+    return true;
+}
+
+bool cert_serial(struct bytes pem, char out[CERT_SERIAL_TEXT], struct err *e)
+{
+    AUTO(x509) X509 *cert = pem.n > 65536 ? NULL : cert_read(pem);
+    const ASN1_INTEGER *serial = cert == NULL ? NULL : X509_get0_serialNumber(cert);
+
+    if (serial == NULL || serial->length <= 0 || serial->length * 2 >= CERT_SERIAL_TEXT) {
+        ERR_clear_error();
+        return err_set(e, ERR_INPUT, "certificate.malformed", "not a certificate in PEM");
+    }
+    hex_format((struct bytes){serial->data, (size_t)serial->length}, out);
     return true;
 }
 
@@ -266,13 +314,21 @@ static bool pem_fill(struct ca *ca, struct err *e)
 
 bool ca_new(const char *cluster_id, int64_t now_s, struct ca **out, struct err *e)
 {
+    EVP_PKEY *key;
+
+    return key_new(&key, e) && ca_make(key, cluster_id, now_s, out, e);
+}
+
+bool ca_make(EVP_PKEY *key, const char *cluster_id, int64_t now_s, struct ca **out, struct err *e)
+{
     AUTO(ca) struct ca *ca = calloc(1, sizeof *ca);
     X509_NAME *name;
 
-    if (ca == NULL)
+    if (ca == NULL) {
+        EVP_PKEY_free(key);
         return err_set(e, ERR_NOMEM, "ca.memory", "no memory");
-    if (!key_new(&ca->key, e))
-        return false;
+    }
+    ca->key = key;
     ca->cert = cert_begin(ca->key, now_s - CLOCK_SLACK_S, now_s + CA_YEARS * 365 * 86400LL);
     if (ca->cert == NULL)
         return ssl_fail(e, "making the CA certificate");
@@ -292,12 +348,20 @@ bool ca_new(const char *cluster_id, int64_t now_s, struct ca **out, struct err *
 
 bool ca_load(struct bytes key_text, struct bytes cert_text, struct ca **out, struct err *e)
 {
-    AUTO(ca) struct ca *ca = calloc(1, sizeof *ca);
-    AUTO(bio) BIO *bio = BIO_new_mem_buf(key_text.p, (int)key_text.n);
+    EVP_PKEY *key;
 
-    if (ca == NULL || bio == NULL)
+    return key_from_pem(key_text, &key, e) && ca_from(key, cert_text, out, e);
+}
+
+bool ca_from(EVP_PKEY *key, struct bytes cert_text, struct ca **out, struct err *e)
+{
+    AUTO(ca) struct ca *ca = calloc(1, sizeof *ca);
+
+    if (ca == NULL) {
+        EVP_PKEY_free(key);
         return err_set(e, ERR_NOMEM, "ca.memory", "no memory");
-    ca->key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    }
+    ca->key = key;
     ca->cert = cert_read(cert_text);
     if (ca->key == NULL || ca->cert == NULL || X509_check_private_key(ca->cert, ca->key) != 1) {
         ERR_clear_error();
@@ -333,6 +397,16 @@ const char *ca_pem(const struct ca *ca)
 void ca_pin(const struct ca *ca, uint8_t out[PIN_SIZE])
 {
     BUG_ON(!key_pin(ca->key, out, NULL));
+}
+
+bool ca_key_id(const struct ca *ca, char *out, size_t size)
+{
+    const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(ca->cert);
+
+    if (id == NULL || id->length <= 0 || (size_t)id->length * 2 + 1 > size)
+        return false;
+    hex_format((struct bytes){id->data, (size_t)id->length}, out);
+    return true;
 }
 
 bool ca_issue(const struct ca *ca, EVP_PKEY *key, const struct cert_order *o, struct buf *pem,

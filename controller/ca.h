@@ -14,6 +14,10 @@ struct ca;
 
 /* A new authority for a cluster; valid from an hour before now_s for ten years. */
 NODISCARD bool ca_new(const char *cluster_id, int64_t now_s, struct ca **out, struct err *e);
+/* The same with a key that is there; key is taken, also on failure. */
+NODISCARD bool ca_make(EVP_PKEY *key, const char *cluster_id, int64_t now_s, struct ca **out,
+                       struct err *e);
+NODISCARD bool ca_from(EVP_PKEY *key, struct bytes cert_pem, struct ca **out, struct err *e);
 /* From the PEM texts that ca_export() wrote. */
 NODISCARD bool ca_load(struct bytes key_pem, struct bytes cert_pem, struct ca **out, struct err *e);
 void ca_free(struct ca *ca);
@@ -22,6 +26,8 @@ NODISCARD bool ca_export(const struct ca *ca, struct buf *key_pem, struct buf *c
                          struct err *e);
 /* The CA certificate's text; lives as long as ca. */
 const char *ca_pem(const struct ca *ca);
+/* Its subject key identifier, lower-case hex: certificates name their issuer by it. */
+bool ca_key_id(const struct ca *ca, char *out, size_t size);
 /* The hash that tokens pin. */
 void ca_pin(const struct ca *ca, uint8_t out[PIN_SIZE]);
 
@@ -47,12 +53,19 @@ NODISCARD bool ca_issue(const struct ca *ca, EVP_PKEY *key, const struct cert_or
 NODISCARD bool csr_key(struct bytes der, EVP_PKEY **out, struct err *e);
 
 NODISCARD bool key_new(EVP_PKEY **out, struct err *e);
+NODISCARD bool key_from_pem(struct bytes pem, EVP_PKEY **out, struct err *e);
+/* The first private key behind a URI of OpenSSL's store API: "file:/...", "pkcs11:..." and whatever
+ * else the configured providers serve. */
+NODISCARD bool key_from_uri(const char *uri, EVP_PKEY **out, struct err *e);
 NODISCARD bool key_pem(EVP_PKEY *key, struct buf *out, struct err *e);
 NODISCARD bool key_spki(EVP_PKEY *key, struct buf *out, struct err *e); /* DER */
 NODISCARD bool key_pin(EVP_PKEY *key, uint8_t out[PIN_SIZE], struct err *e);
 /* Same, of the first certificate in a PEM text. */
 NODISCARD bool cert_pin(struct bytes pem, uint8_t out[PIN_SIZE], struct err *e);
 NODISCARD bool cert_spki(struct bytes pem, struct buf *out, struct err *e);
+/* Its serial number, lower-case hex. */
+#define CERT_SERIAL_TEXT 64
+NODISCARD bool cert_serial(struct bytes pem, char out[CERT_SERIAL_TEXT], struct err *e);
 /* When the first certificate in a PEM text ends. */
 NODISCARD bool cert_not_after(struct bytes pem, int64_t *wall_s, struct err *e);
 

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "base/str.h"
+#include "controller/access.h"
+#include "controller/admission.h"
 #include "controller/ca.h"
 #include "controller/reply.h"
 #include "controller/txn.h"
@@ -123,8 +125,7 @@ static bool fingerprint(EVP_PKEY *key, char hex[65], struct err *e)
     return true;
 }
 
-bool enrol_renew(struct state *st, const struct node *n, struct bytes csr, struct buf *pem,
-                 struct err *e)
+bool enrol_renew(struct state *st, struct node *n, struct bytes csr, struct buf *pem, struct err *e)
 {
     AUTO(pkey) EVP_PKEY *key = NULL;
     char hex[65];
@@ -135,7 +136,11 @@ bool enrol_renew(struct state *st, const struct node *n, struct bytes csr, struc
         return err_set(e, ERR_DENIED, "certificate.other-key",
                        "the request is for another key than the node enrolled with"),
                err_field(e, "csr"), err_mend(e, "enrol the node again to change its key");
-    return sign(st, n->object.key, key, pem, e);
+    if (!sign(st, n->object.key, key, pem, e))
+        return false;
+    n->cert_until_s = state_wall_ms(st) / 1000 + NODE_CERT_S;
+    (void)ca_key_id(st->ca, n->cert_issuer, sizeof n->cert_issuer);
+    return true;
 }
 
 /* The token, if it may be used by this node with this key. A node whose answer got lost may ask
@@ -174,7 +179,8 @@ static bool name_free(const struct state *st, const char *name, const char *key_
 {
     const struct node *n = state_node(st, name);
 
-    if (n == NULL || strcmp(n->msg->status->key_fingerprint, key_hex) == 0)
+    if (n == NULL || n->msg->status->key_fingerprint[0] == '\0' || /* it was evicted */
+        strcmp(n->msg->status->key_fingerprint, key_hex) == 0)
         return true;
     return err_set(e, ERR_EXISTS, "enrol.name-taken", "node %s is enrolled with another key", name),
            err_field(e, "node"), err_found(e, "%s", name),
@@ -198,6 +204,13 @@ static void enter(struct state *st, const char *name, const char *key_hex, struc
         node_publish(st, n);
         event_add(st, &n->object, "normal", "node.enrolled", "controller",
                   "key fingerprint %.16s...", key_hex);
+        admission_joined(st, n);
+    } else if (n->msg->status->key_fingerprint[0] == '\0') {
+        text_set(&n->msg->status->key_fingerprint, key_hex);
+        event_add(st, &n->object, "normal", "node.enrolled-again", "controller",
+                  "key fingerprint %.16s...", key_hex);
+        admission_joined(st, n);
+        txn_touch(st, &n->object);
     }
     if (t->msg->used_at_s == 0) {
         t->msg->used_at_s = state_wall_ms(st) / 1000;
@@ -220,7 +233,7 @@ static void on_join(struct rpc_call *call, const ProtobufCMessage *base, void *u
     if (!name_check(r->node, "node", &e) ||
         !csr_key((struct bytes){r->csr.data, r->csr.len}, &key, &e) || !fingerprint(key, hex, &e) ||
         !token_check(st, r, hex, &t, &e) || !name_free(st, r->node, hex, &e) ||
-        !sign(st, r->node, key, &pem, &e)) {
+        !admission_join(st, r->node, hex, &e) || !sign(st, r->node, key, &pem, &e)) {
         log_warn("enrolment refused", LOG_STR("from", rpc_call_address(call)), LOG_ERR(&e));
         rpc_fail(call, &e);
         return;
@@ -228,7 +241,7 @@ static void on_join(struct rpc_call *call, const ProtobufCMessage *base, void *u
     enter(st, r->node, hex, t);
     log_info("node enrolled", LOG_STR("node", r->node));
     out.certificate = (char *)(uintptr_t)buf_str(&pem);
-    out.ca = (char *)(uintptr_t)ca_pem(st->ca);
+    out.ca = (char *)(uintptr_t)cluster_bundle(st);
     out.cluster_id = st->cluster->cluster_id;
     reply_settled(st, call, &out.base);
 }

@@ -20,8 +20,8 @@ void token_create(struct state *st, const char *node, int64_t ttl_s, const char 
 void token_sweep(struct state *st);
 
 /* A new certificate for the node's same key. certificate.other-key: the request is for another. */
-NODISCARD bool enrol_renew(struct state *st, const struct node *n, struct bytes csr,
-                           struct buf *pem, struct err *e);
+NODISCARD bool enrol_renew(struct state *st, struct node *n, struct bytes csr, struct buf *pem,
+                           struct err *e);
 
 /* Registers Enrolment.Join. */
 NODISCARD bool enrol_serve(struct state *st, struct rpc_server *server, unsigned listeners,

@@ -12,6 +12,8 @@
 
 #include "base/clock.h"
 #include "base/rand.h"
+#include "base/str.h"
+#include "controller/authorities.h"
 
 #define ADMIN_DAYS 365
 #define SERVER_DAYS 365
@@ -134,17 +136,32 @@ static bool lock_take(struct init *in, struct err *e)
     return err_errno(e, errno, "init.lock", "%s", path);
 }
 
+static bool pki_load(struct init *in, struct err *e)
+{
+    char path[PATH_SIZE];
+    AUTO_BUF struct buf id = {0};
+
+    if (!file_read(in_dir(in, "pki/cluster-id", path), sizeof in->cluster_id - 1, &id, e))
+        return false;
+    snprintf(in->cluster_id, sizeof in->cluster_id, "%s", buf_str(&id));
+    if (!authorities_open(in->dir, in->cluster_id, NULL, &in->authorities, e))
+        return false;
+    in->ca = authorities_active(in->authorities)->ca;
+    return true;
+}
+
 /* The authority and the cluster's id come into being together: in a folder that is renamed. */
 static bool pki_make(struct init *in, int64_t now_s, struct err *e)
 {
     char fresh[PATH_SIZE], path[PATH_SIZE + 16], pki[PATH_SIZE];
     AUTO_BUF struct buf key = {0};
     AUTO_BUF struct buf cert = {0};
+    AUTO(ca) struct ca *ca = NULL;
     char id[UUID_TEXT];
 
     rand_uuid(id);
-    if (!dir_make(in_dir(in, "pki.new", fresh), e) || !ca_new(id, now_s, &in->ca, e) ||
-        !ca_export(in->ca, &key, &cert, e))
+    if (!dir_make(in_dir(in, "pki.new", fresh), e) || !ca_new(id, now_s, &ca, e) ||
+        !ca_export(ca, &key, &cert, e))
         return false;
     snprintf(path, sizeof path, "%s/ca.key", fresh);
     if (!file_write(path, 0600, buf_bytes(&key), e))
@@ -157,23 +174,7 @@ static bool pki_make(struct init *in, int64_t now_s, struct err *e)
         return false;
     if (rename(fresh, in_dir(in, "pki", pki)) != 0)
         return err_errno(e, errno, "init.write", "%s", pki);
-    snprintf(in->cluster_id, sizeof in->cluster_id, "%s", id);
-    return dir_sync(pki, e);
-}
-
-static bool pki_load(struct init *in, struct err *e)
-{
-    char path[PATH_SIZE];
-    AUTO_BUF struct buf key = {0};
-    AUTO_BUF struct buf cert = {0};
-    AUTO_BUF struct buf id = {0};
-
-    if (!key_private(in_dir(in, "pki/ca.key", path), e) || !file_read(path, 65536, &key, e) ||
-        !file_read(in_dir(in, "pki/ca.pem", path), 65536, &cert, e) ||
-        !file_read(in_dir(in, "pki/cluster-id", path), sizeof in->cluster_id - 1, &id, e))
-        return false;
-    snprintf(in->cluster_id, sizeof in->cluster_id, "%s", buf_str(&id));
-    return ca_load(buf_bytes(&key), buf_bytes(&cert), &in->ca, e);
+    return dir_sync(pki, e) && pki_load(in, e);
 }
 
 /* The key in the file, made when there is none. */
@@ -202,7 +203,7 @@ static bool key_file(const char *path, EVP_PKEY **out, struct err *e)
     return true;
 }
 
-static bool admin_make(const struct init *in, int64_t now_s, struct err *e)
+static bool admin_make(struct init *in, int64_t now_s, struct err *e)
 {
     char path[PATH_SIZE], uri[160];
     AUTO(pkey) EVP_PKEY *key = NULL;
@@ -215,14 +216,15 @@ static bool admin_make(const struct init *in, int64_t now_s, struct err *e)
                            .not_after_s = now_s + ADMIN_DAYS * 86400LL};
 
     if (!dir_make(in_dir(in, "admin", path), e) ||
-        !file_write(in_dir(in, "admin/ca.pem", path), 0644, bytes_str(ca_pem(in->ca)), e))
+        !file_write(in_dir(in, "admin/ca.pem", path), 0644, buf_bytes(&in->authorities->bundle), e))
         return false;
     if (exists(in_dir(in, "admin/client.pem", path)))
-        return true;
+        return file_read(path, 65536, &in->admin_pem, e);
     snprintf(uri, sizeof uri, "bailey://%s/user/admin", in->cluster_id);
     return key_file(in_dir(in, "admin/client.key", path), &key, e) &&
            ca_issue(in->ca, key, &o, &pem, e) &&
-           file_write(in_dir(in, "admin/client.pem", path), 0644, buf_bytes(&pem), e);
+           file_write(in_dir(in, "admin/client.pem", path), 0644, buf_bytes(&pem), e) &&
+           (buf_put(&in->admin_pem, pem.p, pem.n), buf_ok(&in->admin_pem, e));
 }
 
 bool init_open(const char *dir, int64_t now_s, struct init *out, struct err *e)
@@ -245,33 +247,46 @@ bool init_open(const char *dir, int64_t now_s, struct init *out, struct err *e)
 
 void init_close(struct init *in)
 {
-    ca_free(STEAL(in->ca));
+    authorities_free(STEAL(in->authorities));
+    in->ca = NULL;
+    buf_fini(&in->admin_pem);
     if (in->lock >= 0)
         close(in->lock);
     in->lock = -1;
 }
 
-bool init_server(const struct init *in, const char *const *hosts, size_t n, int64_t now_s,
-                 struct err *e)
+bool init_server_again(void *user, const struct ca *ca, int64_t now_s, struct err *e)
 {
+    const struct init *in = user;
+    const char *hosts[8];
     char path[PATH_SIZE], uri[160];
     AUTO(pkey) EVP_PKEY *key = NULL;
     AUTO_BUF struct buf pem = {0};
     struct cert_order o = {.common_name = "bailey-controller",
                            .uri = uri,
                            .hosts = hosts,
-                           .hosts_n = n,
+                           .hosts_n = in->hosts_n,
                            .use = CERT_SERVER,
                            .not_before_s = now_s - 3600,
                            .not_after_s = now_s + SERVER_DAYS * 86400LL};
 
+    for (size_t i = 0; i < in->hosts_n; i++)
+        hosts[i] = in->hosts[i];
     snprintf(uri, sizeof uri, "bailey://%s/controller", in->cluster_id);
-    if (!key_file(in_dir(in, "pki/server.key", path), &key, e) ||
-        !ca_issue(in->ca, key, &o, &pem, e))
+    if (!key_file(in_dir(in, "pki/server.key", path), &key, e) || !ca_issue(ca, key, &o, &pem, e))
         return false;
-    buf_puts(&pem, ca_pem(in->ca)); /* nodes that hold only the pin need the CA to check it */
+    buf_puts(&pem, ca_pem(ca)); /* nodes that hold only the pin need the CA to check it */
     return buf_ok(&pem, e) &&
            file_write(in_dir(in, "pki/server.pem", path), 0644, buf_bytes(&pem), e);
+}
+
+bool init_server(struct init *in, const char *const *hosts, size_t n, int64_t now_s, struct err *e)
+{
+    in->hosts_n = 0;
+    for (size_t i = 0; i < n && i < 8; i++)
+        if (!str_copy(in->hosts[in->hosts_n++], sizeof in->hosts[0], hosts[i]))
+            return err_set(e, ERR_LIMIT, "init.host", "the host's name is too long");
+    return init_server_again(in, in->ca, now_s, e);
 }
 
 bool init_endpoints(const struct init *in, const char *api, const char *enrolment, const char *http,

@@ -2,8 +2,8 @@
  *
  *   DIR/lock          held while a controller runs
  *   DIR/bailey.db     the store
- *   DIR/pki/          ca.key ca.pem cluster-id server.key server.pem (keys 0600, folder 0700)
- *   DIR/admin/        ca.pem client.key client.pem context.yaml: for the first operator
+ *   DIR/pki/          ca.key ca.pem trust.pem cluster-id server.key server.pem (keys 0600, folder
+ * 0700) DIR/admin/        ca.pem client.key client.pem context.yaml: for the first operator
  *   DIR/blobs/        content by digest
  *   DIR/endpoint      host:port of the API, then of enrolment */
 #ifndef CONTROLLER_INIT_H
@@ -14,7 +14,11 @@
 struct init {
     char dir[512];
     char cluster_id[64];
-    struct ca *ca; /* owned */
+    struct authorities *authorities; /* owned */
+    struct ca *ca;                   /* the active one of them */
+    struct buf admin_pem;            /* the certificate of the first operator */
+    char hosts[8][256];              /* of the server's certificate */
+    size_t hosts_n;
     int lock;
 };
 
@@ -24,8 +28,11 @@ NODISCARD bool init_open(const char *dir, int64_t now_s, struct init *out, struc
 void init_close(struct init *in);
 
 /* A server certificate with these names, new with every start; the key stays. */
-NODISCARD bool init_server(const struct init *in, const char *const *hosts, size_t n, int64_t now_s,
+NODISCARD bool init_server(struct init *in, const char *const *hosts, size_t n, int64_t now_s,
                            struct err *e);
+
+/* The same again, signed by another authority; user is a struct init. */
+bool init_server_again(void *user, const struct ca *ca, int64_t now_s, struct err *e);
 
 /* endpoint and admin/context.yaml, once the real ports are known. http: "" where nothing listens.
  */
