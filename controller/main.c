@@ -12,6 +12,7 @@
 #include "controller/audit.h"
 #include "controller/audit_key.h"
 #include "controller/authorize.h"
+#include "controller/backup.h"
 #include "controller/collateral_fetch.h"
 #include "controller/enrol.h"
 #include "controller/failpoint.h"
@@ -461,9 +462,12 @@ int main(int argc, char **argv)
                              .level = LOG_INFO,
                              .ready_fd = -1};
     static struct program p;
-    int code = parse_options(argc, argv, &o);
     struct err e = {0};
+    int code;
 
+    if (maintenance_wanted(argc, argv))
+        return maintenance_main(argc, argv);
+    code = parse_options(argc, argv, &o);
     if (code >= 0)
         return code;
     if (!failpoint_arm()) {

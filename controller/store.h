@@ -17,8 +17,9 @@
 struct store;
 struct store_batch;
 
-/* Opens or makes the SQLite file `path`, held against a second process. store.busy: another process
- * has it; store.format: not ours, or of a newer version. */
+/* Opens or makes the SQLite file `path`, held against a second process, and brings an older version
+ * up to date. store.busy: another process has it; store.format: not ours; store.newer: of a newer
+ * version; store.corrupt: pages are damaged. */
 NODISCARD bool store_open_sqlite(uv_loop_t *loop, const char *path, struct store **out,
                                  struct err *e);
 

@@ -6,10 +6,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "controller/store_format.h"
 #include "controller/store_int.h"
-
-#define APPLICATION_ID 0x42594c31 /* "BYL1" */
-#define FORMAT_VERSION 1
 
 struct store_sqlite {
     struct store base;
@@ -194,74 +192,31 @@ static void sqlite_close(struct store *base)
 
 static const struct store_type sqlite_type = {sqlite_commit, sqlite_each, sqlite_close};
 
-static bool sql_fail(sqlite3 *db, const char *path, struct err *e)
-{
-    int code = sqlite3_errcode(db);
-
-    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-        return err_set(e, ERR_UNAVAIL, "store.busy", "%s: another process has it open", path),
-               err_mend(e, "stop the other controller first");
-    if (code == SQLITE_NOTADB)
-        return err_set(e, ERR_INPUT, "store.format", "%s: not a store of this program", path);
-    return err_set(e, ERR_IO, "store.open", "%s: %s", path, sqlite3_errmsg(db));
-}
-
-static int read_pragma(sqlite3 *db, const char *sql)
-{
-    sqlite3_stmt *st = NULL;
-    int v = -1;
-
-    if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
-        v = sqlite3_column_int(st, 0);
-    sqlite3_finalize(st);
-    return v;
-}
-
-static bool format_check(sqlite3 *db, const char *path, struct err *e)
-{
-    int app = read_pragma(db, "PRAGMA application_id");
-    int version = read_pragma(db, "PRAGMA user_version");
-
-    if (app == 0 && version == 0)
-        return sqlite3_exec(db,
-                            "BEGIN IMMEDIATE;"
-                            "CREATE TABLE record(key BLOB PRIMARY KEY, value BLOB NOT NULL)"
-                            " WITHOUT ROWID;"
-                            "PRAGMA application_id=1113148465; PRAGMA user_version=1; COMMIT",
-                            NULL, NULL, NULL) == SQLITE_OK ||
-               sql_fail(db, path, e);
-    if (app < 0)
-        return sql_fail(db, path, e);
-    if (app != APPLICATION_ID || version != FORMAT_VERSION)
-        return err_set(e, ERR_INPUT, "store.format", "%s: not a store of this version", path),
-               err_found(e, "application %x version %d", (unsigned)app, version),
-               err_expected(e, "application %x version %d", APPLICATION_ID, FORMAT_VERSION);
-    return true;
-}
-
 static bool open_files(struct store_sqlite *s, const char *path, struct err *e)
 {
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, version;
 
     if (sqlite3_open_v2(path, &s->writer, flags, NULL) != SQLITE_OK)
-        return sql_fail(s->writer, path, e);
+        return store_sql_fail(s->writer, path, e);
     if (sqlite3_exec(s->writer, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", NULL, NULL,
                      NULL) != SQLITE_OK)
-        return sql_fail(s->writer, path, e);
-    if (!format_check(s->writer, path, e))
+        return store_sql_fail(s->writer, path, e);
+    if (!store_version(s->writer, path, &version, e) ||
+        (version > 0 && !store_quick_check(s->writer, path, e)) ||
+        !store_upgrade(s->writer, path, version, e))
         return false;
     if (sqlite3_open_v2(path, &s->reader, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
         SQLITE_OK)
-        return sql_fail(s->reader, path, e);
+        return store_sql_fail(s->reader, path, e);
     sqlite3_busy_timeout(s->reader, 2000);
     if (sqlite3_prepare_v2(s->writer, "INSERT OR REPLACE INTO record(key,value) VALUES(?1,?2)", -1,
                            &s->put, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(s->writer, "DELETE FROM record WHERE key=?1", -1, &s->remove, NULL) !=
             SQLITE_OK)
-        return sql_fail(s->writer, path, e);
+        return store_sql_fail(s->writer, path, e);
     if (sqlite3_prepare_v2(s->reader, "SELECT key,value FROM record WHERE key>=?1 ORDER BY key", -1,
                            &s->each, NULL) != SQLITE_OK)
-        return sql_fail(s->reader, path, e);
+        return store_sql_fail(s->reader, path, e);
     return true;
 }
 
