@@ -33,7 +33,7 @@ struct http_server {
     const struct http_route *routes;
     void *user;
     struct conn *first, **last;
-    size_t n;
+    size_t n, open; /* connections, and those that are not closing */
     bool local; /* listens on a loopback address */
     bool closing;
 };
@@ -64,6 +64,7 @@ static void conn_close(struct conn *c)
     if (c->closing)
         return;
     c->closing = true;
+    s->open--;
     *c->link = c->next;
     if (c->next != NULL)
         c->next->link = c->link;
@@ -299,7 +300,7 @@ static void on_connection(uv_stream_t *stream, int status)
     c = calloc(1, sizeof *c);
     if (c == NULL)
         return;
-    if (s->n >= HTTP_CONNS)
+    if (s->open >= HTTP_CONNS)
         make_room(s);
     c->server = s;
     c->pending = 2;
@@ -310,7 +311,8 @@ static void on_connection(uv_stream_t *stream, int status)
     *s->last = c;
     s->last = &c->next;
     s->n++;
-    if (uv_accept(stream, (uv_stream_t *)&c->tcp) < 0 || s->n > HTTP_CONNS + 1) {
+    s->open++;
+    if (uv_accept(stream, (uv_stream_t *)&c->tcp) < 0 || s->open > HTTP_CONNS) {
         conn_close(c);
         return;
     }
@@ -388,7 +390,7 @@ bool http_server_new(uv_loop_t *loop, const char *address, const struct http_rou
 
 size_t http_server_connections(const struct http_server *s)
 {
-    return s->n;
+    return s->open;
 }
 
 void http_server_close(struct http_server *s)
