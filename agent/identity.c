@@ -1,6 +1,7 @@
 #include "agent/identity.h"
 
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <string.h>
@@ -126,6 +127,19 @@ bool identity_store(struct identity *id, const char *cert_pem, const char *ca_pe
     return cert_take(id, bytes_str(cert_pem), e) &&
            (ca_pem[0] == '\0' || file_write(id->dir_fd, IDENTITY_CA, bytes_str(ca_pem), 0644, e)) &&
            file_write(id->dir_fd, IDENTITY_CERT, bytes_str(cert_pem), 0644, e);
+}
+
+bool identity_trust(struct identity *id, const char *ca_pem, struct err *e)
+{
+    struct bytes pem = bytes_str(ca_pem);
+    AUTO(bio) BIO *bio = pem.n > 262144 ? NULL : BIO_new_mem_buf(pem.p, (int)pem.n);
+    AUTO(x509) X509 *x = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+    ERR_clear_error();
+    if (x == NULL)
+        return err_set(e, ERR_INPUT, "identity.ca",
+                       "the cluster's authorities are no certificates");
+    return file_write(id->dir_fd, IDENTITY_CA, pem, 0644, e);
 }
 
 int64_t identity_renew_s(const struct identity *id)

@@ -29,6 +29,11 @@ void identity_fini(struct identity *id);
 NODISCARD bool identity_store(struct identity *id, const char *cert_pem, const char *ca_pem,
                               struct err *e);
 
+/* Keeps the cluster's authorities, PEM; what is no certificate is refused, and what was there
+ * stays.
+ */
+NODISCARD bool identity_trust(struct identity *id, const char *ca_pem, struct err *e);
+
 /* When to ask for the next certificate: at two thirds of this one's life. */
 int64_t identity_renew_s(const struct identity *id);
 

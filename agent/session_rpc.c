@@ -1,5 +1,7 @@
 #include "agent/session_rpc.h"
 
+#include <openssl/sha.h>
+
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -234,8 +236,10 @@ static void on_certificate(struct session *s, const Bailey__V1__Certificate *c)
     else if (!identity_store(s->identity, c->certificate, "", &e) ||
              !rpc_client_reload_tls(s->client, &e))
         log_error("new certificate not used", LOG_ERR(&e));
-    else
+    else {
+        s->renew_soon = false;
         log_info("certificate renewed", LOG_INT("until_s", s->identity->not_after_s));
+    }
 }
 
 static void on_verdict(const Bailey__V1__EvidenceVerdict *v)
@@ -248,19 +252,49 @@ static void on_verdict(const Bailey__V1__EvidenceVerdict *v)
                  LOG_STR("why", v->refusal == NULL ? "" : v->refusal->message));
 }
 
-static void on_renewal(uv_timer_t *t)
+static void ask_certificate(struct session *s)
 {
-    struct session *s = t->data;
     Bailey__V1__AgentMessage m = BAILEY__V1__AGENT_MESSAGE__INIT;
     Bailey__V1__CertificateRequest r = BAILEY__V1__CERTIFICATE_REQUEST__INIT;
 
-    if (!s->welcomed || clock_system.wall_ms(&clock_system) / 1000 < identity_renew_s(s->identity))
-        return;
     r.csr.data = s->identity->csr.p;
     r.csr.len = s->identity->csr.n;
     m.message_case = BAILEY__V1__AGENT_MESSAGE__MESSAGE_CERTIFICATE_REQUEST;
     m.certificate_request = &r;
     (void)say(s, &m);
+}
+
+static void on_renewal(uv_timer_t *t)
+{
+    struct session *s = t->data;
+
+    if (s->welcomed && (s->renew_soon || clock_system.wall_ms(&clock_system) / 1000 >=
+                                             identity_renew_s(s->identity)))
+        ask_certificate(s);
+}
+
+/* The authorities to believe: on the disk first, used from the next connection on, then confirmed.
+ * They come over a connection that the ones of now have vouched for. */
+static void on_trust_bundle(struct session *s, const Bailey__V1__TrustBundle *b)
+{
+    Bailey__V1__AgentMessage m = BAILEY__V1__AGENT_MESSAGE__INIT;
+    Bailey__V1__TrustBundleKept kept = BAILEY__V1__TRUST_BUNDLE_KEPT__INIT;
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    struct err e = {0};
+
+    if (!identity_trust(s->identity, b->ca, &e) || !rpc_client_reload_tls(s->client, &e)) {
+        log_error("the cluster's authorities are not kept", LOG_ERR(&e));
+        return;
+    }
+    SHA256((const uint8_t *)b->ca, strlen(b->ca), digest);
+    kept.digest.data = digest;
+    kept.digest.len = sizeof digest;
+    m.message_case = BAILEY__V1__AGENT_MESSAGE__MESSAGE_TRUST_BUNDLE_KEPT;
+    m.trust_bundle_kept = &kept;
+    (void)say(s, &m);
+    s->renew_soon = b->renew;
+    if (b->renew)
+        ask_certificate(s);
 }
 
 /* On the disk first, then obeyed and confirmed. */
@@ -310,6 +344,8 @@ static void on_message(struct rpc_call *c, const ProtobufCMessage *message, void
         logs_read(s->logs, m->read_log);
     else if (m->message_case == BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_CERTIFICATE)
         on_certificate(s, m->certificate);
+    else if (m->message_case == BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_TRUST_BUNDLE)
+        on_trust_bundle(s, m->trust_bundle);
 }
 
 static void on_writable(struct rpc_call *c, void *user)

@@ -35,6 +35,7 @@ struct session {
     uint8_t nonce[BINDING_NONCE_SIZE]; /* of the newest challenge */
     struct rpc_call *call;             /* NULL: not open */
     bool welcomed, ending;
+    bool renew_soon; /* the authority that signed the certificate is on its way out */
     int64_t lease_ms, backoff_ms;
     uv_timer_t beat, retry, renewal;
 };
