@@ -18,6 +18,8 @@ void api_delete(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_get(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_list(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_why(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+void api_get_rollout(struct rpc_call *call, const ProtobufCMessage *req, void *user);
+void api_change_rollout(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_status(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_create_token(struct rpc_call *call, const ProtobufCMessage *req, void *user);
 void api_import_collateral(struct rpc_call *call, const ProtobufCMessage *req, void *user);

@@ -3,11 +3,13 @@
 
 #include "config/check.h"
 #include "controller/api.h"
+#include "controller/api_apply.h"
 #include "controller/api_policy.h"
 #include "controller/authorize.h"
 #include "controller/reconcile.h"
 #include "controller/reply.h"
 #include "controller/revocation.h"
+#include "controller/rolling.h"
 #include "controller/txn.h"
 #include "controller/view.h"
 #include "proto/unpack.h"
@@ -220,18 +222,6 @@ static bool same_labels(const Bailey__V1__Metadata *a, const Bailey__V1__Metadat
     return same(&x.base, &y.base);
 }
 
-/* True when keeps made from one need not be replaced for the other. */
-static bool same_keeps(const Bailey__V1__WorkloadSpec *a, const Bailey__V1__WorkloadSpec *b)
-{
-    Bailey__V1__WorkloadSpec x = *a, y = *b;
-
-    x.replicas = y.replicas = 0;
-    x.trust = y.trust = NULL; /* judged by itself: only what is not admitted any more moves */
-    x.placement = y.placement = NULL;
-    x.availability = y.availability = NULL;
-    return same(&x.base, &y.base);
-}
-
 static void take_labels(Bailey__V1__Metadata *to, const Bailey__V1__Metadata *from)
 {
     Bailey__V1__Metadata *copy = (Bailey__V1__Metadata *)message_clone(&from->base);
@@ -249,14 +239,19 @@ static void take_labels(Bailey__V1__Metadata *to, const Bailey__V1__Metadata *fr
 static void change_workload(struct state *st, struct workload *w, const Bailey__V1__Workload *m)
 {
     Bailey__V1__WorkloadSpec *spec = (Bailey__V1__WorkloadSpec *)message_clone(&m->spec->base);
+    Bailey__V1__WorkloadSpec *was;
     bool keep_keeps = same_keeps(w->msg->spec, m->spec);
     uint64_t old = w->msg->metadata->generation;
 
     BUG_ON(spec == NULL);
     if (!same(&w->msg->spec->base, &m->spec->base))
         w->msg->metadata->generation++;
-    message_free(&w->msg->spec->base);
+    was = w->msg->spec;
     w->msg->spec = spec;
+    if (keep_keeps)
+        message_free(&was->base);
+    else
+        rolling_changed(st, w, was, old);
     take_labels(w->msg->metadata, m->metadata);
     for (size_t i = 0; keep_keeps && i < w->keeps.n; i++) {
         struct keep *k = w->keeps.v[i];
@@ -296,6 +291,16 @@ static const char *apply_workload(struct state *st, const Bailey__V1__Workload *
     reconcile_workload(st, w);
     *out = w;
     return outcome;
+}
+
+bool apply_one_workload(struct state *st, Bailey__V1__Workload *m, const char *who, struct err *e)
+{
+    struct workload *w;
+
+    if (!check_workload(st, st->effective, m, false, e))
+        return false;
+    (void)apply_workload(st, m, who, &w);
+    return true;
 }
 
 /* What changed of it, said once each. */

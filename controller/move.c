@@ -8,6 +8,7 @@
 #include "controller/failpoint.h"
 #include "controller/reconcile_int.h"
 #include "controller/revocation.h"
+#include "controller/rolling.h"
 #include "controller/txn.h"
 
 #define STALE_GRACE_MS (10 * 60 * 1000) /* past its age, before what runs there is moved */
@@ -39,11 +40,6 @@ uint32_t move_pace(const struct workload *w)
     uint32_t n = move_max_unavailable(w);
 
     return n == 0 ? 1 : n;
-}
-
-static bool outdated(const struct keep *k)
-{
-    return k->msg->spec->workload_generation != k->workload->msg->metadata->generation;
 }
 
 /* One cause more: the first one names the move, the soonest deadline holds. */
@@ -124,7 +120,7 @@ bool move_wanted(const struct state *st, const struct keep *k, int64_t since_ms,
         ask_rules(st, k, since_ms, &o);
     ask_evidence(st, k, since_ms, &o, again_ms);
     ask_drain(k, &o);
-    if (outdated(k) && move_max_unavailable(k->workload) == 0)
+    if (keep_outdated(k) && rolling_moves(k->workload) && !rolling_paused(k->workload))
         ask(&o, "workload", MOVE_NO_DEADLINE, "the workload changed");
     if (o.cause == NULL)
         return false;
@@ -250,36 +246,10 @@ static void stop_moved(struct state *st, struct workload *w)
     }
 }
 
-/* A changed workload that may have keeps missing: old ones are stopped first, as many at a time as
- * may be; what does not run is missing already and may go at once. */
-static void roll(struct state *st, struct workload *w, uint32_t want)
-{
-    uint32_t ready = 0, budget, missing;
-
-    for (size_t i = 0; i < w->keeps.n; i++)
-        ready += keep_live(w->keeps.v[i]) && keep_ready(st, w->keeps.v[i]);
-    missing = want > ready ? want - ready : 0;
-    budget = move_max_unavailable(w) > missing ? move_max_unavailable(w) - missing : 0;
-    for (size_t i = 0; i < w->keeps.n; i++) {
-        struct keep *k = w->keeps.v[i];
-
-        if (!keep_live(k) || keep_moving(k) || k->msg->status->state == KEEP_STATE(stopping) ||
-            !outdated(k) || k->node == NULL || !node_connected(st, k->node))
-            continue;
-        if (keep_ready(st, k)) {
-            if (budget == 0)
-                continue;
-            budget--;
-        }
-        keep_stop(st, k, "the workload changed");
-    }
-}
-
 void move_step(struct state *st, struct workload *w, uint32_t want)
 {
     decide_all(st, w);
     find_replacements(st, w);
     stop_moved(st, w);
-    if (move_max_unavailable(w) > 0)
-        roll(st, w, want);
+    rolling_step(st, w, want);
 }

@@ -206,7 +206,7 @@ static void reconcile_one(struct state *st, struct workload *w)
     }
     if (!deleted) {
         move_step(st, w, want);
-        reconcile_surplus(st, w, want);
+        reconcile_surplus(st, w, want + w->surge_most);
     }
     if (now >= w->retry_at_ms)
         reconcile_place(st, w, want);

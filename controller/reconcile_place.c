@@ -150,7 +150,7 @@ static struct need need_of(const struct state *st, const struct workload *w, uin
     pace = move_pace(w) > under_way ? move_pace(w) - under_way : 0;
     n.replaced = waiting < pace ? waiting : pace;
     n.replaced = n.replaced < n.missing ? n.replaced : n.missing;
-    n.missing = n.missing > moving ? n.missing - moving : 0;
+    n.missing = (n.missing > moving ? n.missing - moving : 0) + w->surge;
     return n;
 }
 

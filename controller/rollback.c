@@ -59,12 +59,10 @@ static bool refuse(const struct state *st, struct err *e)
 bool rollback_admits(const struct state *st, const struct rpc_method *m, struct err *e)
 {
     static const char *const reading[] = {
-        "Get",           "List",           "Watch",
-        "Why",           "Logs",           "Events",
-        "Status",        "Forecast",       "ListCollateral",
-        "Audit",         "AuditHead",      "AuditProof",
-        "GetReceipt",    "CollateralUrls", "Connect",
-        "FetchArtifact",
+        "Get",     "List",          "Watch",      "Why",        "Logs",
+        "Events",  "GetRollout",    "Status",     "Forecast",   "ListCollateral",
+        "Audit",   "AuditHead",     "AuditProof", "GetReceipt", "CollateralUrls",
+        "Connect", "FetchArtifact",
     };
 
     if (!rollback_suspected(st) || m->name == NULL)

@@ -78,6 +78,8 @@ struct workload {
     struct placing last;       /* why replicas are pending */
     uint32_t pending;
     uint32_t waiting;      /* keeps that have to move and have no other place */
+    uint32_t surge;        /* while it is reconciled: keeps to start beyond its replicas */
+    uint32_t surge_most;   /* likewise: keeps that may be there beyond its replicas */
     uint32_t failures;     /* in a row, of keeps that nobody told to end */
     int64_t preempt_at_ms; /* boottime: no room is made for it at others' cost before */
     int64_t retry_at_ms;   /* boottime: nothing is placed before */

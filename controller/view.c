@@ -5,6 +5,7 @@
 #include "controller/move.h"
 #include "controller/reconcile.h"
 #include "controller/revocation.h"
+#include "controller/rolling.h"
 
 static Bailey__V1__Object *view_new(struct arena *a)
 {
@@ -74,7 +75,8 @@ static Bailey__V1__Object *view_workload(const struct state *st, const struct wo
     }
     s->phase = text(phase(w, s->running, s->keeps));
     s->observed_generation = m->metadata->generation;
-    if (!view_exceptions(st, w, a, &s->exceptions, &s->n_exceptions) ||
+    s->rollout = rolling_view(st, w, a);
+    if (s->rollout == NULL || !view_exceptions(st, w, a, &s->exceptions, &s->n_exceptions) ||
         !view_warnings(w, a, &s->warnings, &s->n_warnings))
         return NULL;
     m->status = s;

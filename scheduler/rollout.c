@@ -40,33 +40,14 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* The next one of its kind in order of ids that is not stopped by out already. */
-static const struct rollout_keep *next_of(const struct rollout_keep *v, size_t n, bool current,
-                                          bool healthy, uint64_t after)
-{
-    const struct rollout_keep *best = NULL;
-
-    for (size_t i = 0; i < n; i++)
-        if (!v[i].ending && v[i].current == current && v[i].healthy == healthy && v[i].id > after &&
-            (best == NULL || v[i].id < best->id))
-            best = &v[i];
-    return best;
-}
-
 static size_t stop(const struct rollout_keep *v, size_t n, bool current, bool healthy,
                    uint32_t many, struct rollout_action *out, size_t max)
 {
-    uint64_t after = 0;
     size_t done = 0;
 
-    for (; many > 0 && done < max; many--) {
-        const struct rollout_keep *k = next_of(v, n, current, healthy, after);
-
-        if (k == NULL)
-            break;
-        out[done++] = (struct rollout_action){ROLLOUT_STOP, k->id};
-        after = k->id;
-    }
+    for (size_t i = 0; i < n && done < many && done < max; i++)
+        if (!v[i].ending && v[i].current == current && v[i].healthy == healthy)
+            out[done++] = (struct rollout_action){ROLLOUT_STOP, v[i].id};
     return done;
 }
 

@@ -41,8 +41,9 @@ struct rollout_progress {
     uint32_t current, current_healthy, old; /* keeps not ending */
 };
 
-/* At most max actions into out, in the order in which to take them; how many. The same input gives
- * the same actions. Old keeps that are not healthy are stopped before healthy ones, then by id. */
+/* At most max actions into out, in the order in which to take them; how many. v stands in order of
+ * ids. The same input gives the same actions. Old keeps that are not healthy are stopped before
+ * healthy ones, then by id. */
 size_t rollout_step(const struct rollout_policy *p, const struct rollout_keep *v, size_t n,
                     struct rollout_action *out, size_t max, struct rollout_progress *progress);
 
