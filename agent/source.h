@@ -55,7 +55,8 @@ struct source_options {     /* texts are borrowed for the source's life; NULL or
     const char *probe_kernel, *probe_initrd; /* of the guest that answers; both or none */
     const char *probe_qemu;                  /* qemu-system-x86_64 */
     const char *probe_append;                /* more of its kernel's command line */
-    const char *probe_machine;               /* "snp", "tdx" or "plain" */
+    const char *probe_firmware;              /* OVMF.fd, for snp and tdx */
+    const char *probe_machine;               /* "snp" (default), "tdx" or "plain" */
     int privlevel;                           /* VMPL to ask for; -1: the lowest that may */
     source_ioctl *ioctl;                     /* the system's */
 };

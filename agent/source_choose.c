@@ -6,10 +6,7 @@
 #include "base/str.h"
 
 static const struct source_kind *const kinds[] = {
-    &source_tsm,
-    &source_sev_guest,
-    &source_nitro,
-    &source_sim,
+    &source_tsm, &source_sev_guest, &source_nitro, &source_probe, &source_sim,
 };
 static const unsigned kinds_n = sizeof kinds / sizeof kinds[0];
 
@@ -48,7 +45,7 @@ static const char *wanted(const struct source_options *o)
         return o->want;
     if (o->simulate != NULL)
         return source_sim.word;
-    return o->probe_kernel != NULL ? "probe" : NULL;
+    return o->probe_kernel != NULL ? source_probe.word : NULL;
 }
 
 bool source_choose(const struct source_options *o, struct source *out,
