@@ -22,10 +22,15 @@ bailey_fuzz(fuzz_quote LINK attest)
 bailey_fuzz(fuzz_tcb_info LINK attest)
 bailey_fuzz(fuzz_qe_identity LINK attest)
 bailey_fuzz(fuzz_pck LINK attest)
+bailey_fuzz(fuzz_cert LINK attest PkgConfig::CRYPTO)
+target_sources(fuzz_cert PRIVATE ${PROJECT_SOURCE_DIR}/tests/lib/cert_differ.c)
 bailey_bench(attest ${PROJECT_SOURCE_DIR}/tests/bench/attest.c LINK attest attest_sim)
 bailey_unit(test_vectors LINK cli attest)
 bailey_unit(test_cache LINK attest attest_sim)
+bailey_unit(test_cert LINK attest attest_sim PkgConfig::CRYPTO
+  SOURCES ${PROJECT_SOURCE_DIR}/tests/lib/cert_differ.c ${PROJECT_SOURCE_DIR}/tests/lib/vectors.c TIMEOUT 300)
 bailey_unit(test_merkle LINK attest)
+bailey_unit(test_receipt LINK attest TIMEOUT 120)
 
 # Verifiers of other makers on simulated and on real evidence.
 add_executable(evidence_make ${PROJECT_SOURCE_DIR}/tests/interop/evidence/make.c)
