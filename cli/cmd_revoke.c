@@ -137,16 +137,42 @@ static bool from_options(struct order *o)
 }
 
 /* Options that a file says instead. */
-static bool no_options_beside_file(struct cli *c)
+static bool no_options_beside(struct cli *c, const char *what)
 {
     const uint64_t own = SELECTOR_OPTIONS | OPT(BECAUSE) | OPT(REFERENCE) | OPT(ACTION) |
                          OPT(GRACE) | OPT(CANARY) | OPT(NAME);
 
     for (unsigned i = 0; i < OPT_IDS; i++)
         if ((own & (UINT64_C(1) << i)) != 0 && cli_given(c, (enum option_id)i))
-            return cli_usage(c, "--%s and --file do not go together: the file says it",
-                             option_table[i].name),
+            return cli_usage(c, "--%s does not go together with %s, which says it already",
+                             option_table[i].name, what),
                    false;
+    return true;
+}
+
+/* A proposal that is there already, to be committed as it stands. */
+static bool from_proposal(struct order *o, const char *name)
+{
+    Bailey__V1__GetRequest req = BAILEY__V1__GET_REQUEST__INIT;
+    const Bailey__V1__GetResponse *got;
+    struct cli *c = o->cli;
+    Bailey__V1__Revocation *r;
+    ProtobufCMessage *reply;
+
+    req.kind = text("Revocation");
+    req.name = text(name);
+    if (!client_open(c) || !client_call(c, "Get", &req.base, &reply))
+        return false;
+    got = (const Bailey__V1__GetResponse *)reply;
+    r = got->object == NULL ? NULL : got->object->revocation;
+    if (r == NULL || r->spec == NULL || r->metadata == NULL)
+        return err_set(&c->err, ERR_INTERNAL, "revoke.get", "the controller sent no revocation");
+    if (!r->spec->proposed)
+        return err_set(&c->err, ERR_CONFLICT, "revoke.not-proposed", "%s is no proposal", name),
+               err_mend(&c->err, "bailey revocation describe %s tells how far it is", name);
+    r->spec->proposed = false;
+    r->status = NULL;
+    o->revocation = r;
     return true;
 }
 
@@ -157,10 +183,14 @@ static bool read_order(struct order *o)
 
     o->override = cli_value(c, OPT_OVERRIDE_GUARD, "");
     o->expect = cli_value(c, OPT_EXPECT, "");
-    if (c->args.n_files > 1)
-        return cli_usage(c, "revoke takes one file"), false;
-    if (c->args.n_files == 1) {
-        if (!no_options_beside_file(c) || !files_each(c, c->args.files[0], &o->arena, take_file, o))
+    if (c->args.n_files + c->args.n_operands > 1)
+        return cli_usage(c, "revoke takes one file, or the name of one proposal"), false;
+    if (c->args.n_operands == 1) {
+        if (!no_options_beside(c, "a proposal") || !from_proposal(o, c->args.operand[0]))
+            return false;
+    } else if (c->args.n_files == 1) {
+        if (!no_options_beside(c, "a file") ||
+            !files_each(c, c->args.files[0], &o->arena, take_file, o))
             return false;
     } else if (!from_options(o)) {
         return false;
@@ -348,8 +378,8 @@ enum exit_code cmd_revoke(struct cli *c)
 
     arena_init(&o.arena, (size_t)64 << 20);
     if (!read_order(&o)) /* what options say wrongly is a mistake in the command line */
-        code = c->args.n_files == 0 ? EXIT_USAGE : exit_code_of(&c->err);
-    else if (!client_open(c))
+        code = c->args.n_files + c->args.n_operands == 0 ? EXIT_USAGE : exit_code_of(&c->err);
+    else if (c->client == NULL && !client_open(c))
         code = exit_code_of(&c->err);
     else
         code = run_order(&o);

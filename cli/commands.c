@@ -185,7 +185,7 @@ const struct command command_table[] = {
      "with report.bin; -o wide adds the reason that a wrong field is refused with.\n\n"
      "  bailey evidence explain ./snp-genoa/report.bin -o wide\n",
      1, 1, 0, "FILE", cmd_evidence_explain},
-    {"revoke", "[-f FILE]", "refuse platforms in the whole cluster, from now on",
+    {"revoke", "[PROPOSAL] [-f FILE]", "refuse platforms in the whole cluster, from now on",
      "Stronger than every workload's and policy's rule. From its revision on nothing is placed on\n"
      "such platforms; what runs there stays (hold), is replaced elsewhere and then stopped "
      "(drain)\n"
@@ -196,8 +196,9 @@ const struct command command_table[] = {
      "  bailey revoke --vendor amd --generation milan --because \"arXiv 2605.12990\" --plan\n"
      "  bailey revoke --generation genoa --firmware \"<1.55.39\" --because \"SB-3020\" --action "
      "hold\n"
-     "  bailey revoke -f milan-badfuse.yaml --watch\n",
-     0, 0,
+     "  bailey revoke -f milan-badfuse.yaml --watch\n"
+     "  bailey revoke amd-sb-3045      # a proposal that advisory import made\n",
+     0, 1,
      SELECTOR_OPTIONS | OPT(FILE) | OPT(BECAUSE) | OPT(PLAN) | OPT(EXPECT) | OPT(OVERRIDE_GUARD) |
          OPT(ACTION) | OPT(GRACE) | OPT(CANARY) | OPT(NAME) | OPT(REFERENCE) | OPT(YES) |
          OPT(WATCH),
@@ -213,6 +214,35 @@ const struct command command_table[] = {
      "Its nodes take keeps again after evidence that is newer than this; nothing moves back by\n"
      "itself.\n\n  bailey lift milan-badfuse --because \"hosts were replaced\"\n",
      1, 1, OPT(BECAUSE), NULL, cmd_lift},
+    {"advisory import", "FILE...", "take what vendors published; propose revocations because of it",
+     "FILE is of the form of config/catalog/advisories.yaml, or Intel's TCB info as JSON, or YAML\n"
+     "with Advisory objects. For each advisory that names a node here, a revocation is stored as "
+     "a\n"
+     "proposal, with its plan in a line: it refuses nothing until `bailey revoke PROPOSAL` "
+     "commits\n"
+     "it. Signatures are not judged here; `bailey collateral import` does that.\n\n"
+     "  bailey advisory import tcb_info.json --dry-run\n",
+     1, ARGS_OPERANDS, OPT(DRY_RUN) | OPT(ALL), "FILE", cmd_advisory_import},
+    {"advisory list", "", "advisories, with how many nodes are open to them", NULL, 0, 0,
+     OPT(NO_TITLES), NULL, cmd_advisory_list},
+    {"advisory describe", "NAME", "everything about an advisory, with its last events", NULL, 1, 1,
+     0, NULL, cmd_advisory_describe},
+    {"rollout status", "WORKLOAD", "how far a workload's last change is rolled out",
+     "Ends with 0 when it is done or goes on, with 6 when it is paused or waits for a new keep that\n"
+     "is not well. With --watch, follows it until it is done.\n\n"
+     "  bailey rollout status payroll --watch --timeout 10m\n",
+     1, 1, OPT(NAMESPACE) | OPT(WATCH), NULL, cmd_rollout_status},
+    {"rollout pause", "WORKLOAD", "replace nothing more on account of a change",
+     "What is missing is still started, from the spec of now.\n", 1, 1, OPT(NAMESPACE), NULL,
+     cmd_rollout_pause},
+    {"rollout resume", "WORKLOAD", "go on with a paused change", NULL, 1, 1, OPT(NAMESPACE), NULL,
+     cmd_rollout_resume},
+    {"rollout undo", "WORKLOAD", "go back to what ran before the last change",
+     "The program, its arguments, resources and checks are as they were; replicas, trust, placement\n"
+     "and availability stay as they are now. Keeps of the earlier spec that still run stay. A\n"
+     "paused change is resumed. A second undo brings the change back.\n\n"
+     "  bailey rollout undo payroll\n",
+     1, 1, OPT(NAMESPACE), NULL, cmd_rollout_undo},
     {"collateral import", "PATH...", "keep what vendors signed, after verifying it",
      "PATH is a file, or a folder of files: AMD's certificates and revocation lists, Intel's TCB\n"
      "tables, signing chains and lists, CCA platform keys. What each is shows from its bytes. The\n"
@@ -239,9 +269,10 @@ const struct command command_table[] = {
      "that\n"
      "was verified here before: a log that was rewritten or cut is found. FILE is an exported log\n"
      "(needs no cluster), a proof or a receipt; without it the cluster's log is read.\n"
+     "--force forgets what was verified before: after a store was put back on purpose.\n"
      "Ends with 0 when it is verified and 6 when it is refused.\n\n"
      "  bailey audit verify\n  bailey audit verify audit.log --ca ca.pem\n",
-     0, 1, OPT(CA) | OPT(KEY), "FILE", cmd_audit_verify},
+     0, 1, OPT(CA) | OPT(KEY) | OPT(FORCE), "FILE", cmd_audit_verify},
     {"audit export", "FILE", "write the audit log with its signed heads to a file, or to -",
      "  bailey audit export audit.log && bailey audit verify audit.log\n", 1, 1, 0, "FILE",
      cmd_audit_export},
