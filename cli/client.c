@@ -76,11 +76,17 @@ static bool failed(struct cli *c)
 bool client_call(struct cli *c, const char *method, const ProtobufCMessage *req,
                  ProtobufCMessage **reply)
 {
+    return client_call_of(c, SERVICE, method, req, reply);
+}
+
+bool client_call_of(struct cli *c, const ProtobufCServiceDescriptor *service, const char *method,
+                    const ProtobufCMessage *req, ProtobufCMessage **reply)
+{
     struct rpc_call_options o = {.deadline_ms = CALL_MS};
 
     if (!timeout_of(c, &o.deadline_ms))
         return false;
-    if (!rpc_client_call_wait(c->client->rpc, SERVICE, method, req, &o, &c->client->arena, reply,
+    if (!rpc_client_call_wait(c->client->rpc, service, method, req, &o, &c->client->arena, reply,
                               &c->err))
         return failed(c);
     return true;

@@ -23,6 +23,11 @@ void client_close(struct cli *c); /* fine without client_open() */
 NODISCARD bool client_call(struct cli *c, const char *method, const ProtobufCMessage *req,
                            ProtobufCMessage **reply);
 
+/* The same of another service. */
+NODISCARD bool client_call_of(struct cli *c, const ProtobufCServiceDescriptor *service,
+                              const char *method, const ProtobufCMessage *req,
+                              ProtobufCMessage **reply);
+
 /* Opens a stream of answers and hands each to `take` until that returns false or the stream ends.
  * timeout_ms 0: no end. True when it ended well or `take` had enough; else c->err is set. */
 typedef bool (*client_take)(struct cli *c, const ProtobufCMessage *m, void *user);

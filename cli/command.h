@@ -83,6 +83,12 @@ enum option_id {
     OPT_SINCE,
     OPT_CA,
     OPT_KEY,
+    OPT_ROLE,
+    OPT_INTO,
+    OPT_CHANGE,
+    OPT_SERIAL,
+    OPT_REQUIRE_APPROVAL,
+    OPT_APPROVE_NODES,
     OPT_IDS
 };
 #define OPT(id) (UINT64_C(1) << OPT_##id)
@@ -175,6 +181,23 @@ enum exit_code cmd_node_uncordon(struct cli *c);
 enum exit_code cmd_node_drain(struct cli *c);
 enum exit_code cmd_node_describe(struct cli *c);
 enum exit_code cmd_token_create(struct cli *c);
+enum exit_code cmd_user_create(struct cli *c);
+enum exit_code cmd_user_list(struct cli *c);
+enum exit_code cmd_user_revoke(struct cli *c);
+enum exit_code cmd_whoami(struct cli *c);
+enum exit_code cmd_node_approve(struct cli *c);
+enum exit_code cmd_node_deny(struct cli *c);
+enum exit_code cmd_node_evict(struct cli *c);
+enum exit_code cmd_node_ban(struct cli *c);
+enum exit_code cmd_node_unban(struct cli *c);
+enum exit_code cmd_approval_list(struct cli *c);
+enum exit_code cmd_approval_approve(struct cli *c);
+enum exit_code cmd_approval_deny(struct cli *c);
+enum exit_code cmd_settings(struct cli *c);
+enum exit_code cmd_settings_set(struct cli *c);
+enum exit_code cmd_ca_status(struct cli *c);
+enum exit_code cmd_ca_rotate(struct cli *c);
+enum exit_code cmd_ca_trust(struct cli *c);
 enum exit_code cmd_evidence_verify(struct cli *c);
 enum exit_code cmd_evidence_explain(struct cli *c);
 enum exit_code cmd_collateral_import(struct cli *c);

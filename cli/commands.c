@@ -86,6 +86,16 @@ const struct option_def option_table[OPT_IDS] = {
     [OPT_SINCE] = {"since", '\0', "TIME", "not older than this: 1h, or a time (RFC 3339)", NULL},
     [OPT_CA] = {"ca", '\0', "FILE", "believe this CA; the context's if not given", "FILE"},
     [OPT_KEY] = {"key", '\0', "FILE", "believe this public key (or certificate), PEM", "FILE"},
+    [OPT_ROLE] = {"role", '\0', "ROLE", "what a user may do",
+                  "viewer operator security-officer admin"},
+    [OPT_INTO] = {"into", '\0', "DIR", "the folder for key, certificate and context", "FILE"},
+    [OPT_CHANGE] = {"change", '\0', NULL, "a user that is there gets this role instead", NULL},
+    [OPT_SERIAL] = {"serial", '\0', "HEX", "only the certificate with this serial number", NULL},
+    [OPT_REQUIRE_APPROVAL] = {"require-approval", '\0', "CHANGES",
+                              "trust changes that need a second person, comma between; or none",
+                              "none revocation lift policy exception node-approval"},
+    [OPT_APPROVE_NODES] = {"approve-nodes", '\0', "WHEN", "on: new nodes wait for approval",
+                           "on off"},
 };
 
 const struct command command_table[] = {
@@ -164,10 +174,52 @@ const struct command command_table[] = {
      cmd_node_drain},
     {"node describe", "NODE", "everything about a node, with its last events", NULL, 1, 1, 0, NULL,
      cmd_node_describe},
+    {"node approve", "NODE...", "let nodes that wait run keeps", NULL, 1, ARGS_OPERANDS,
+     OPT(BECAUSE), NULL, cmd_node_approve},
+    {"node deny", "NODE...", "nodes stay enrolled and get no keeps", NULL, 1, ARGS_OPERANDS,
+     OPT(BECAUSE), NULL, cmd_node_deny},
+    {"node evict", "NODE...", "put nodes out; with a new token they may come back", NULL, 1,
+     ARGS_OPERANDS, OPT(BECAUSE), NULL, cmd_node_evict},
+    {"node ban", "NODE...", "put nodes out for good: name, key and chip", NULL, 1, ARGS_OPERANDS,
+     OPT(BECAUSE), NULL, cmd_node_ban},
+    {"node unban", "NODE...", "let banned nodes come back, with a new token", NULL, 1,
+     ARGS_OPERANDS, OPT(BECAUSE), NULL, cmd_node_unban},
     {"token create", "", "make a one-use token with which a node joins",
      "The token is a secret and is shown once.\n\n"
      "  bailey token create --node rack3-n7 --ttl 10m\n",
      0, 0, OPT(NODE) | OPT(TTL), NULL, cmd_token_create},
+    {"user create", "NAME --role ROLE", "make a user's certificate, and the user if it is new",
+     "The key is made here and stays here: DIR (./NAME, or --into) gets client.key, client.pem,\n"
+     "ca.pem and context.yaml. --namespace takes a list; without it the user has all.\n"
+     "viewer: reads. operator: runs workloads. security-officer: decides what is trusted.\n"
+     "admin: all of that, users, CA and settings.\n\n"
+     "  bailey user create ann --role operator --namespace finance,payroll --into ~/.bailey\n",
+     1, 1, OPT(ROLE) | OPT(NAMESPACE) | OPT(TTL) | OPT(INTO) | OPT(CHANGE), NULL, cmd_user_create},
+    {"user list", "", "users, their roles and certificates", NULL, 0, 0, 0, NULL, cmd_user_list},
+    {"user revoke", "NAME", "end a user, or one of its certificates",
+     "It counts at once, for open connections too.\n", 1, 1, OPT(SERIAL), NULL, cmd_user_revoke},
+    {"whoami", "", "who this context is", NULL, 0, 0, 0, NULL, cmd_whoami},
+    {"approval list", "", "trust changes that wait for a second person", NULL, 0, 0, OPT(ALL), NULL,
+     cmd_approval_list},
+    {"approval approve", "ID", "agree to somebody else's trust change",
+     "The one who asked repeats the very same command then, once.\n", 1, 1, 0, NULL,
+     cmd_approval_approve},
+    {"approval deny", "ID", "refuse a trust change", NULL, 1, 1, 0, NULL, cmd_approval_deny},
+    {"settings", "", "what holds for the whole cluster", NULL, 0, 0, 0, NULL, cmd_settings},
+    {"settings set", "", "change the cluster's settings",
+     "What is not given stays. --where: nodes whose evidence proves this are approved by\n"
+     "themselves.\n\n"
+     "  bailey settings set --require-approval revocation,policy,exception\n"
+     "  bailey settings set --approve-nodes on --where \"vendor=amd,generation=genoa\"\n",
+     0, 0, OPT(REQUIRE_APPROVAL) | OPT(APPROVE_NODES) | OPT(WHERE), NULL, cmd_settings_set},
+    {"ca status", "", "the certificate authorities, and who still shows an older one", NULL, 0, 0,
+     0, NULL, cmd_ca_status},
+    {"ca rotate", "[STEP]", "the next step to a new certificate authority",
+     "prepare, publish, activate, taint, revoke; each waits for the nodes that the one before\n"
+     "has to reach, unless --force leaves them behind.\n",
+     0, 1, OPT(FORCE), "prepare publish activate taint revoke", cmd_ca_rotate},
+    {"ca trust", "", "learn the authorities of now into this context", NULL, 0, 0, 0, NULL,
+     cmd_ca_trust},
     {"evidence verify", "PATH", "judge attestation evidence, offline",
      "PATH is evidence, or a folder with evidence and the certificates and collateral that\n"
      "belong to it (report.bin, quote.bin, attestation_doc.cbor, cca_token.cbor, vcek.der,\n"
@@ -228,7 +280,8 @@ const struct command command_table[] = {
     {"advisory describe", "NAME", "everything about an advisory, with its last events", NULL, 1, 1,
      0, NULL, cmd_advisory_describe},
     {"rollout status", "WORKLOAD", "how far a workload's last change is rolled out",
-     "Ends with 0 when it is done or goes on, with 6 when it is paused or waits for a new keep that\n"
+     "Ends with 0 when it is done or goes on, with 6 when it is paused or waits for a new keep "
+     "that\n"
      "is not well. With --watch, follows it until it is done.\n\n"
      "  bailey rollout status payroll --watch --timeout 10m\n",
      1, 1, OPT(NAMESPACE) | OPT(WATCH), NULL, cmd_rollout_status},
@@ -238,7 +291,8 @@ const struct command command_table[] = {
     {"rollout resume", "WORKLOAD", "go on with a paused change", NULL, 1, 1, OPT(NAMESPACE), NULL,
      cmd_rollout_resume},
     {"rollout undo", "WORKLOAD", "go back to what ran before the last change",
-     "The program, its arguments, resources and checks are as they were; replicas, trust, placement\n"
+     "The program, its arguments, resources and checks are as they were; replicas, trust, "
+     "placement\n"
      "and availability stay as they are now. Keeps of the earlier spec that still run stay. A\n"
      "paused change is resumed. A second undo brings the change back.\n\n"
      "  bailey rollout undo payroll\n",

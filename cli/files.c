@@ -38,6 +38,32 @@ bool file_read(const char *path, size_t limit, struct buf *out, struct err *e)
     return buf_ok(out, e);
 }
 
+bool file_put(const char *path, unsigned mode, struct bytes content, struct err *e)
+{
+    char temp[4096];
+    ssize_t n = 0;
+    int fd;
+
+    if (snprintf(temp, sizeof temp, "%s.new", path) >= (int)sizeof temp)
+        return err_set(e, ERR_LIMIT, "file.path", "path is too long: %s", path);
+    unlink(temp);
+    fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+    if (fd < 0)
+        return err_errno(e, errno, "file.write", "%s", temp);
+    while (content.n > 0 &&
+           ((n = write(fd, content.p, content.n)) > 0 || (n < 0 && errno == EINTR)))
+        if (n > 0)
+            content = (struct bytes){content.p + n, content.n - (size_t)n};
+    if (content.n > 0 || fsync(fd) != 0) {
+        (void)err_errno(e, errno, "file.write", "%s", temp);
+        close(fd);
+        return false;
+    }
+    if (close(fd) != 0 || rename(temp, path) != 0)
+        return err_errno(e, errno, "file.write", "%s", path);
+    return true;
+}
+
 struct each {
     struct cli *cli;
     struct arena *arena;

@@ -8,6 +8,9 @@
 /* All of a file, or of standard input for "-", at most `limit` bytes. */
 NODISCARD bool file_read(const char *path, size_t limit, struct buf *out, struct err *e);
 
+/* Writes a file whole or not at all. */
+NODISCARD bool file_put(const char *path, unsigned mode, struct bytes content, struct err *e);
+
 /* Called with one YAML file's objects. */
 typedef bool (*files_take)(struct cli *c, const char *file, Bailey__V1__Object **objects, size_t n,
                            void *user);
