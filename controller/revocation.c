@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "controller/failpoint.h"
 #include "controller/reconcile.h"
+#include "controller/reconcile_int.h"
 #include "controller/revocation_int.h"
 #include "controller/session_rpc.h"
 #include "controller/txn.h"
@@ -186,6 +187,13 @@ static void expose(Bailey__V1__RevocationStatus *s, int64_t wall_ms)
     s->exposure_keep_seconds = s->exposure_ms / 1000;
 }
 
+static void on_reported(struct state *st, void *data)
+{
+    (void)st;
+    (void)data;
+    failpoint(FAIL_REPORTED);
+}
+
 static void pass_half(struct state *st, struct trust_object *t)
 {
     Bailey__V1__RevocationStatus *s = t->revocation->status;
@@ -207,6 +215,7 @@ static void pass_half(struct state *st, struct trust_object *t)
               s->keeps_moved, s->keeps_stopped, s->keeps_ended,
               (unsigned long long)s->exposure_keep_seconds);
     failpoint(FAIL_ZERO);
+    txn_after(st, on_reported, NULL);
 }
 
 /* Keeps that wait and have no other place: those of the list that were stopped stay in it. */
@@ -228,19 +237,22 @@ static void list_waiting(struct state *st, Bailey__V1__RevocationStatus *s, size
         for (size_t j = 0; j < n->keeps.n; j++) {
             const struct keep *k = n->keeps.v[j];
 
-            if (s->n_unplaceable < UNPLACED_MAX && keep_moving(k) && k->replacement == NULL &&
+            if (keep_live(k) && !keep_told(k) && keep_moving(k) && k->replacement == NULL &&
                 k->workload->waiting > 0 && revocation_holds(st, k, revocation))
-                revocation_list(st, s, k, false);
+                revocation_list(s, k, false);
         }
 }
 
-void revocation_list(const struct state *st, Bailey__V1__RevocationStatus *s, const struct keep *k,
-                     bool stopped)
+void revocation_list(Bailey__V1__RevocationStatus *s, const struct keep *k, bool stopped)
 {
     Bailey__V1__RevocationKeep **v, *m;
     char why[256];
 
-    (void)st;
+    for (size_t i = 0; i < s->n_unplaceable; i++)
+        if (strcmp(s->unplaceable[i]->keep, k->object.key) == 0) {
+            s->unplaceable[i]->stopped |= stopped;
+            return;
+        }
     if (s->n_unplaceable >= UNPLACED_MAX)
         return;
     v = realloc(s->unplaceable, (s->n_unplaceable + 1) * sizeof(Bailey__V1__RevocationKeep *));
@@ -377,7 +389,7 @@ void revocation_unplaced(struct state *st, const struct keep *k)
         if (r->action != REVOCATION_DRAIN || !revocation_holds(st, k, i))
             continue;
         t = revocation_object(st, r);
-        revocation_list(st, trust_revocation_status(t), k, true);
+        revocation_list(trust_revocation_status(t), k, true);
         txn_touch(st, &t->object);
     }
 }
