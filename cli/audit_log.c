@@ -173,15 +173,16 @@ bool audit_log_begin(struct cli *c, struct audit_log *l, struct bytes certificat
         if (!tree_head_check(&l->heads.v[i], l->key, &c->err))
             return err_wrap(&c->err, "tree head of %" PRIu64 " entries", l->heads.v[i].size);
     newest = &l->heads.v[l->heads.n - 1];
-    if (!audit_seen_load(newest->cluster, &l->seen, &l->has_seen, &c->err))
+    if (!cli_given(c, OPT_FORCE) &&
+        !audit_seen_load(newest->cluster, &l->seen, &l->has_seen, &c->err))
         return false;
     if (l->has_seen && l->seen.size > newest->size)
         return err_set(&c->err, ERR_CONFLICT, "audit.shorter",
                        "the log is shorter than the one verified here before"),
                err_found(&c->err, "%" PRIu64 " entries", newest->size),
                err_expected(&c->err, "at least %" PRIu64, l->seen.size),
-               err_mend(&c->err, "was the store put back? The log has an entry when that was "
-                                 "accepted");
+               err_mend(&c->err, "was the store put back? If that was meant: --force forgets what "
+                                 "was verified before");
     if (l->has_seen && !vec_push(&l->heads, l->seen))
         return err_set(&c->err, ERR_NOMEM, "audit.memory", "no memory");
     qsort(l->heads.v, l->heads.n, sizeof l->heads.v[0], by_size);
