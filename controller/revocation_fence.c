@@ -85,9 +85,9 @@ void revocation_tell(struct state *st, struct node *n)
     AUTO_ARENA struct arena a;
     uint64_t print;
 
+    arena_init(&a, MESSAGE_LIMIT);
     if (n->session == NULL || !session_ready(n->session))
         return;
-    arena_init(&a, MESSAGE_LIMIT);
     m.revocations = revocation_message(st, n, &a);
     BUG_ON(m.revocations == NULL);
     print = print_of(m.revocations);
@@ -97,7 +97,8 @@ void revocation_tell(struct state *st, struct node *n)
     n->awaits = m.revocations->policy_revision;
     m.message_case = BAILEY__V1__CONTROLLER_MESSAGE__MESSAGE_REVOCATIONS;
     session_send(n->session, &m);
-    failpoint(FAIL_TOLD_FIRST);
+    if (m.revocations->n_in_force > 0)
+        failpoint(FAIL_TOLD_FIRST);
 }
 
 static void tell_all(struct state *st, void *data)
@@ -110,7 +111,8 @@ static void tell_all(struct state *st, void *data)
     free(revision);
     for (size_t i = 0; (n = map_next(&st->nodes, &i)) != NULL;)
         revocation_tell(st, n);
-    failpoint(FAIL_TOLD_ALL);
+    if (st->effective->revocations_n > 0)
+        failpoint(FAIL_TOLD_ALL);
     revocation_fenced(st);
 }
 
@@ -128,7 +130,8 @@ void revocation_kept(struct state *st, struct node *n, uint64_t revision)
     if (n->awaits == 0 || revision < n->awaits)
         return;
     n->awaits = 0;
-    failpoint(FAIL_KEPT_FIRST);
+    if (st->effective->revocations_n > 0)
+        failpoint(FAIL_KEPT_FIRST);
     revocation_fenced(st);
 }
 

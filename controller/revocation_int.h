@@ -14,8 +14,7 @@ bool revoker_began(const struct state *st);
 struct trust_object *revocation_object(const struct state *st, const struct revocation *r);
 
 /* One entry more of the report's list. */
-void revocation_list(const struct state *st, Bailey__V1__RevocationStatus *s, const struct keep *k,
-                     bool stopped);
+void revocation_list(Bailey__V1__RevocationStatus *s, const struct keep *k, bool stopped);
 
 /* The agents concerned have confirmed it, or nobody is left to wait for. */
 void revocation_fenced(struct state *st);

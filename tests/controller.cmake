@@ -14,8 +14,14 @@ bailey_unit(test_placement LINK controller)
 bailey_unit(test_move LINK controller)
 bailey_unit(test_collateral LINK controller attest_sim)
 bailey_unit(test_forecast LINK controller attest_sim)
-bailey_unit(test_http LINK controller)
-bailey_fuzz(fuzz_http LINK controller)
 
 # Durable placements through the operators' service, beside the store alone.
 bailey_bench(placement ${PROJECT_SOURCE_DIR}/tests/bench/placement.c LINK controller rpc proto base)
+bailey_unit(test_http LINK controller)
+bailey_fuzz(fuzz_http LINK controller)
+
+# A generation is revoked, on real processes; the checker of the log needs Debian's python3-protobuf.
+add_test(NAME e2e/revoke
+  COMMAND /usr/bin/python3 -B ${PROJECT_SOURCE_DIR}/tests/e2e/test_revoke.py)
+set_tests_properties(e2e/revoke PROPERTIES LABELS e2e TIMEOUT 900
+  ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin")
