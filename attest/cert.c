@@ -18,16 +18,22 @@ bool cert_algorithm_take(struct bytes *in, struct bytes *whole)
     if (!der_take_whole(in, DER_SEQUENCE, whole, &content) || !der_take(&content, DER_OID, &oid) ||
         !der_oid_ok(oid))
         return false;
-    /* at most one element of any kind */
-    return content.n == 0 || der_only(content, content.p[0], &parameter);
+    if (content.n == 0)
+        return true;
+    if (der_next_is(content, DER_OID)) /* a named curve */
+        return der_only(content, DER_OID, &parameter) && der_oid_ok(parameter);
+    if (der_next_is(content, DER_NULL))
+        return der_only(content, DER_NULL, &parameter) && parameter.n == 0;
+    return der_only(content, DER_SEQUENCE, &parameter);
 }
 
+/* Without NUL, which ends a name for some readers and not for others. */
 static bool text_ok(uint8_t tag, struct bytes v)
 {
     if (tag == DER_UTF8_STRING)
         return utf8_ok(v);
     for (size_t i = 0; i < v.n; i++)
-        if (v.p[i] >= 0x80)
+        if (v.p[i] == 0 || v.p[i] >= 0x80)
             return false;
     return tag == DER_PRINTABLE_STRING || tag == DER_IA5_STRING;
 }
@@ -91,7 +97,7 @@ bool cert_bits_take(struct bytes *in, struct bytes *out)
 {
     struct bytes v;
 
-    if (!der_take(in, DER_BIT_STRING, &v) || v.n == 0 || v.p[0] > 7 || (v.n == 1 && v.p[0] != 0))
+    if (!der_take(in, DER_BIT_STRING, &v) || v.n == 0 || v.p[0] > 7)
         return false;
     *out = v.p[0] != 0 ? (struct bytes){NULL, 0} : (struct bytes){v.p + 1, v.n - 1};
     return true;
@@ -228,8 +234,8 @@ static bool signed_part_read(struct bytes in, struct cert *x)
         !cert_name_take(&in, &x->issuer) || !validity_take(&in, x) ||
         !cert_name_take(&in, &x->subject) || !der_take_whole(&in, DER_SEQUENCE, &x->spki, &content))
         return false;
-    if (!cert_algorithm_take(&content, &part) || !der_only(content, DER_BIT_STRING, &part) ||
-        part.n == 0)
+    if (!cert_algorithm_take(&content, &part) || !cert_bits_take(&content, &part) || part.n == 0 ||
+        content.n != 0)
         return false;
     if (in.n == 0)
         return true;
