@@ -42,6 +42,10 @@ static const char usage[] =
     "sim\n"
     "  --tsm-path DIR          where configfs-tsm stands (/sys/kernel/config/tsm/report)\n"
     "  --privlevel N           SEV-SNP: the VMPL to ask for (default: the lowest that may)\n"
+    "  --probe-kernel FILE     of the guest that answers for this host, with --probe-initrd FILE;\n"
+    "                          --probe-machine snp, tdx or plain; --probe-append TEXT for its "
+    "command\n"
+    "                          line; --probe-qemu FILE and --probe-firmware FILE\n"
     "  --simulate PLATFORM     give simulated evidence: \"vendor=amd,generation=milan,...\"\n"
     "  --label KEY=VALUE       may be given again\n"
     "  --cpu AMOUNT            what keeps may use: 4, 500m (default: all processors)\n"
@@ -94,6 +98,12 @@ enum {
     OPT_TSM_PATH,
     OPT_SIMULATE,
     OPT_LAYOUTS,
+    OPT_PROBE_KERNEL,
+    OPT_PROBE_INITRD,
+    OPT_PROBE_QEMU,
+    OPT_PROBE_APPEND,
+    OPT_PROBE_FIRMWARE,
+    OPT_PROBE_MACHINE,
     OPT_PRIVLEVEL,
     OPT_LABEL,
     OPT_CPU,
@@ -115,6 +125,12 @@ static const struct option long_options[] = {
     {"tsm-path", required_argument, NULL, OPT_TSM_PATH},
     {"simulate", required_argument, NULL, OPT_SIMULATE},
     {"oci-layouts", required_argument, NULL, OPT_LAYOUTS},
+    {"probe-kernel", required_argument, NULL, OPT_PROBE_KERNEL},
+    {"probe-initrd", required_argument, NULL, OPT_PROBE_INITRD},
+    {"probe-qemu", required_argument, NULL, OPT_PROBE_QEMU},
+    {"probe-append", required_argument, NULL, OPT_PROBE_APPEND},
+    {"probe-firmware", required_argument, NULL, OPT_PROBE_FIRMWARE},
+    {"probe-machine", required_argument, NULL, OPT_PROBE_MACHINE},
     {"privlevel", required_argument, NULL, OPT_PRIVLEVEL},
     {"label", required_argument, NULL, OPT_LABEL},
     {"cpu", required_argument, NULL, OPT_CPU},
@@ -127,13 +143,25 @@ static const struct option long_options[] = {
 
 static bool option_take(struct options *o, int c, char *value, struct err *e)
 {
-    const char **texts[] = {&o->data,        &o->controller,      &o->name,
-                            &o->enrol,       &o->token,           &o->token_file,
-                            &o->source.want, &o->source.tsm_path, &o->source.simulate,
-                            &o->oci_layouts};
+    const char **texts[] = {&o->data,
+                            &o->controller,
+                            &o->name,
+                            &o->enrol,
+                            &o->token,
+                            &o->token_file,
+                            &o->source.want,
+                            &o->source.tsm_path,
+                            &o->source.simulate,
+                            &o->oci_layouts,
+                            &o->source.probe_kernel,
+                            &o->source.probe_initrd,
+                            &o->source.probe_qemu,
+                            &o->source.probe_append,
+                            &o->source.probe_firmware,
+                            &o->source.probe_machine};
     uint64_t number;
 
-    if (c >= OPT_DATA && c <= OPT_LAYOUTS) {
+    if (c >= OPT_DATA && c <= OPT_PROBE_MACHINE) {
         *texts[c - OPT_DATA] = value;
         return true;
     }
