@@ -311,6 +311,17 @@ enum rpc_inspection approval_gate(struct state *st, struct rpc_call *call,
     return RPC_TAKEN;
 }
 
+/* The second person must be one who might have asked. Changes of users and settings are admins'. */
+static bool may_decide(const struct state *st, const Bailey__V1__Approval *a, const char *who)
+{
+    const Bailey__V1__User *u = user_find(st, who);
+    Bailey__V1__Role need = a->change == CHANGE(user) || a->change == CHANGE(settings)
+                                ? ROLE(admin)
+                                : ROLE(security_officer);
+
+    return u != NULL && role_suffices(u->role, &need, 1);
+}
+
 bool approval_decide(struct state *st, const char *id, bool approve, const char *who,
                      Bailey__V1__Approval **out, struct err *e)
 {
@@ -330,6 +341,10 @@ bool approval_decide(struct state *st, const char *id, bool approve, const char 
         return err_set(e, ERR_DENIED, "approval.own", "%s asked for %s and cannot approve it", who,
                        m->approval->id),
                err_mend(e, "another security officer or admin decides");
+    if (approve && !may_decide(st, m->approval, who))
+        return err_set(e, ERR_DENIED, "approval.role", "%s could not make this change either", who),
+               err_found(e, "%s", m->approval->method),
+               err_mend(e, "an admin decides about users, settings and the CA");
     text_set(&m->approval->state, approve ? "approved" : "denied");
     text_set(&m->approval->decided_by, who);
     text_set_time(&m->approval->decided_at, now_s);
