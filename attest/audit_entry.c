@@ -48,13 +48,30 @@ static size_t character(const char *p)
     return 0;
 }
 
+/* How many characters from p on, at most `most`, are plain ASCII: nearly all are. */
+static size_t ascii(const char *p, size_t most)
+{
+    size_t n = 0;
+
+    while (n < most && plain((unsigned char)p[n]) && (unsigned char)p[n] < 0x80)
+        n++;
+    return n;
+}
+
 static void put_value(struct buf *out, const char *v)
 {
     size_t written = 0;
 
     while (*v != '\0' && written < AUDIT_VALUE_MAX) {
-        size_t n = character(v);
+        size_t n = ascii(v, AUDIT_VALUE_MAX - written);
 
+        if (n > 0) {
+            buf_put(out, v, n);
+            written += n;
+            v += n;
+            continue;
+        }
+        n = character(v);
         if (n != 0 && plain((unsigned char)*v)) {
             buf_put(out, v, n);
             written += n;

@@ -111,7 +111,7 @@ static void write_node(void *user, unsigned level, uint64_t index, const struct 
     struct audit *a = user;
     char key[AUDIT_KEY_TEXT];
 
-    if (level > 0) /* a leaf is the entry itself */
+    if (level >= AUDIT_NODE_LEVEL)
         txn_put_bytes(a->st, audit_node_key(level, index, key), BYTES_OF(hash->b));
 }
 

@@ -5,7 +5,7 @@
  * as they fill, so that proofs cost the depth of the tree. Keys in the store:
  *
  *   audit/e/<sequence, 20 digits>        the entry's text (attest/audit_entry.h)
- *   audit/n/<level, 2>/<index, 20>       a full subtree's hash
+ *   audit/n/<level, 2>/<index, 20>       a full subtree's hash, of levels from 4 on
  *   audit/h/<size, 20>                   a signed tree head (TreeHead); the newest AUDIT_HEADS_KEPT
  *   audit/tree                           size and peaks
  *

@@ -10,6 +10,10 @@
 
 #define AUDIT_KEY_TEXT 48
 
+/* Nodes below this level are not stored: they are computed from at most 8 entries. Storing them
+ * would double what an entry costs. */
+#define AUDIT_NODE_LEVEL 4
+
 struct audit_stream;
 struct audit_note;
 
@@ -47,7 +51,7 @@ void tree_head_to_message(const struct tree_head *h, Bailey__V1__TreeHead *m);
 NODISCARD bool tree_head_from_message(const Bailey__V1__TreeHead *m, struct tree_head *out,
                                       struct err *e);
 
-/* merkle_read_fn over a store: level 0 from the entries; user is the struct store. */
+/* merkle_read_fn over a store, from entries where no node is stored; user is the struct store. */
 bool audit_read_node(void *user, unsigned level, uint64_t index, struct merkle_hash *out);
 
 /* More is durable: streams go on. */

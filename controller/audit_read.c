@@ -63,17 +63,32 @@ bool tree_head_from_message(const Bailey__V1__TreeHead *m, struct tree_head *out
     return true;
 }
 
+/* A full subtree's hash from the entries it covers. */
+static bool from_entries(struct store *s, unsigned level, uint64_t index, struct merkle_hash *out)
+{
+    struct merkle_tree t = {0};
+    struct merkle_hash leaf;
+    char key[AUDIT_KEY_TEXT];
+
+    for (uint64_t i = index << level; i < (index + 1) << level; i++) {
+        AUTO_BUF struct buf b = {0};
+
+        if (!store_get(s, bytes_str(audit_entry_key(i, key)), &b, NULL))
+            return false;
+        merkle_leaf(buf_bytes(&b), &leaf);
+        merkle_append(&t, &leaf, NULL, NULL);
+    }
+    *out = t.peak[level];
+    return true;
+}
+
 bool audit_read_node(void *user, unsigned level, uint64_t index, struct merkle_hash *out)
 {
     AUTO_BUF struct buf b = {0};
     char key[AUDIT_KEY_TEXT];
 
-    if (level == 0) {
-        if (!store_get(user, bytes_str(audit_entry_key(index, key)), &b, NULL))
-            return false;
-        merkle_leaf(buf_bytes(&b), out);
-        return true;
-    }
+    if (level < AUDIT_NODE_LEVEL)
+        return from_entries(user, level, index, out);
     if (!store_get(user, bytes_str(audit_node_key(level, index, key)), &b, NULL) ||
         b.n != sizeof out->b)
         return false;

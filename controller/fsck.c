@@ -275,8 +275,8 @@ static void check_node(void *user, unsigned level, uint64_t index, const struct 
     AUTO_BUF struct buf b = {0};
     char key[AUDIT_KEY_TEXT];
 
-    if (level > 0 && (!get(f, audit_node_key(level, index, key), &b) ||
-                      !bytes_equal(buf_bytes(&b), BYTES_OF(hash->b))))
+    if (level >= AUDIT_NODE_LEVEL && (!get(f, audit_node_key(level, index, key), &b) ||
+                                      !bytes_equal(buf_bytes(&b), BYTES_OF(hash->b))))
         fault(f, "%s: not the hash of its entries", key);
 }
 

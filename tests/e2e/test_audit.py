@@ -197,6 +197,9 @@ class Stores(unittest.TestCase):
         c.start_node("g1")
         c.apply(workload("w", c.program("w"), 1))
         c.wait("workload/w", "running")
+        for _ in range(8):  # until a node of the tree is stored
+            c.run("node", "cordon", "g1")
+            c.run("node", "uncordon", "g1")
         self.stop()
         self.assertEqual(self.fsck().code, 0, self.fsck())
         pristine = read(self.store, "rb")
@@ -211,8 +214,8 @@ class Stores(unittest.TestCase):
                 ("DELETE FROM record WHERE key=CAST('audit/e/00000000000000000001' AS BLOB)",
                  "audit: entry 1 is not there"),
                 ("UPDATE record SET value=zeroblob(32) WHERE"
-                 " key=CAST('audit/n/01/00000000000000000000' AS BLOB)",
-                 "audit/n/01/00000000000000000000: not the hash"),
+                 " key=CAST('audit/n/04/00000000000000000000' AS BLOB)",
+                 "audit/n/04/00000000000000000000: not the hash"),
                 ("UPDATE record SET value=zeroblob(40) WHERE key=CAST('audit/tree' AS BLOB)",
                  "audit/tree: it is not the tree"),
         ):
