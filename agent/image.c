@@ -164,21 +164,33 @@ static void words_take(struct image_fetch *f, int64_t status, int signal)
                   signal != 0 ? "signal" : "exit", signal != 0 ? signal : (int)status, last);
 }
 
+/* The handle can be used again only after it is closed, so the next step begins here. */
+static void on_step_closed(uv_handle_t *h)
+{
+    struct image_fetch *f = h->data;
+
+    if (f->closing) {
+        on_closed(h);
+        return;
+    }
+    f->handles--;
+    if (f->err.code == ERR_NONE)
+        next(f);
+    else
+        finish(f, &f->err);
+}
+
 static void on_tool_end(uv_process_t *p, int64_t status, int signal)
 {
     struct image_fetch *f = p->data;
 
     f->running = false;
-    (void)uv_timer_stop(&f->timer);
-    uv_close((uv_handle_t *)p, on_closed);
-    if (f->closing)
-        return;
-    if (status != 0 || signal != 0) {
-        words_take(f, status, signal);
-        finish(f, &f->err);
-        return;
+    if (!f->closing) {
+        (void)uv_timer_stop(&f->timer);
+        if (status != 0 || signal != 0)
+            words_take(f, status, signal);
     }
-    next(f);
+    uv_close((uv_handle_t *)p, on_step_closed);
 }
 
 static void on_late(uv_timer_t *t)
@@ -206,7 +218,7 @@ static bool step_run(struct image_fetch *f, const char *const *words, const char
     f->process.data = f;
     f->handles++;
     f->running = ok;
-    if (!ok)
+    if (!ok) /* whoever called ends all of it */
         uv_close((uv_handle_t *)&f->process, on_closed);
     if (out >= 0)
         (void)close(out);

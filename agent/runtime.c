@@ -8,10 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/loader/enarx.h"
 #include "agent/loader/oci.h"
 #include "agent/loader/sandbox.h"
+#include "agent/loader/vm.h"
 
-static const struct runtime *const all[] = {&runtime_sandbox, &runtime_oci};
+static const struct runtime *const all[] = {&runtime_sandbox, &runtime_oci, &runtime_vm,
+                                            &runtime_enarx};
 
 const struct runtime *runtime_at(size_t i)
 {

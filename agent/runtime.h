@@ -21,6 +21,7 @@ struct run {       /* one run of a program */
     pid_t inner;   /* the sandbox's first process, as the host sees it; 0: not known yet */
     int info_fd;   /* of the driver: call info() when it is readable; -1: nothing more to say */
     int status_fd; /* of the driver: call status() when it is readable; -1: likewise */
+    int code;      /* exit code to report where the process' own is 0 */
     int out_fd, err_fd;
     int go_fd, args_fd, argv_fd; /* of the sandbox, until it starts; -1 after */
     char info[512];

@@ -27,3 +27,12 @@ bailey_unit(test_source_device LINK agent)
 add_test(NAME e2e/sources COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/e2e/test_sources.py)
 set_tests_properties(e2e/sources PROPERTIES LABELS e2e TIMEOUT 300
   ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin;BAILEY_TESTS=${PROJECT_BINARY_DIR}/tests")
+
+# Other runtimes; each skips where its tools are not.
+foreach(runtime oci vm enarx)
+  add_test(NAME e2e/runtime_${runtime}
+    COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/e2e/test_runtime_${runtime}.py)
+  set_tests_properties(e2e/runtime_${runtime} PROPERTIES LABELS e2e TIMEOUT 600
+    ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin")
+endforeach()
+bailey_unit(test_runtime_command LINK agent_loader)

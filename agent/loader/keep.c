@@ -320,7 +320,7 @@ static void ended(struct keep *k, int status)
     else if (WEXITSTATUS(status) > 128 && WEXITSTATUS(status) <= 128 + SIGRTMAX)
         ev.exit_signal = WEXITSTATUS(status) - 128; /* how bubblewrap says it */
     else
-        ev.exit_code = WEXITSTATUS(status);
+        ev.exit_code = WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : k->box.code;
     if (k->failure.code != ERR_NONE) {
         (void)snprintf(text, sizeof text, "%s: %.280s", k->failure.reason, k->failure.msg);
         ev = (struct supervise_event){.kind = SUPERVISE_FAILED, .text = text};

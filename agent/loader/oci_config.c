@@ -12,6 +12,8 @@
 #include "agent/loader/sandbox.h"
 #include "base/cleanup.h"
 
+/* base/json.c has a json_array() and a json_object() as well, and the linker takes that one: empty
+ * ones are packed here. */
 DEFINE_CLEANUP(tree, json_t *, json_decref)
 
 static bool host_network(const struct oci_config *o)
@@ -28,7 +30,7 @@ static json_t *words(const struct oci_config *o, const json_t *image, const json
 
     if (o->spec->runtime == NULL || o->spec->runtime->n_args == 0)
         return json_deep_copy(json_object_get(process, "args"));
-    args = json_is_array(entry) ? json_deep_copy(entry) : json_array();
+    args = json_is_array(entry) ? json_deep_copy(entry) : json_pack("[]");
     for (size_t i = 0; i < o->spec->runtime->n_args; i++)
         (void)json_array_append_new(args, json_string(o->spec->runtime->args[i]));
     return args;
@@ -43,7 +45,7 @@ static void variable(json_t *env, const char *key, const char *value)
 static json_t *environment(const struct oci_config *o, const json_t *process)
 {
     const json_t *of_image = json_object_get(process, "env");
-    json_t *env = json_is_array(of_image) ? json_deep_copy(of_image) : json_array();
+    json_t *env = json_is_array(of_image) ? json_deep_copy(of_image) : json_pack("[]");
     char replica[16];
 
     for (size_t i = 0; o->spec->runtime != NULL && i < o->spec->runtime->n_env; i++)
@@ -77,7 +79,7 @@ static json_t *process(const struct oci_config *o, const json_t *image, const js
 static void mount_add(json_t *all, const char *where, const char *type, const char *from,
                       const char *options)
 {
-    json_t *list = json_array();
+    json_t *list = json_pack("[]");
     char text[160], *save = NULL;
 
     (void)snprintf(text, sizeof text, "%s", options);
@@ -92,7 +94,7 @@ static json_t *mounts(const struct oci_config *o)
 {
     static const char *const resolver[] = {"/etc/resolv.conf", "/etc/hosts"};
     const Bailey__V1__Capacity *limits = o->spec->limits;
-    json_t *all = json_array();
+    json_t *all = json_pack("[]");
     char tmp[96] = "nosuid,nodev,mode=1777";
 
     if (limits != NULL && limits->memory_bytes > 0)
@@ -117,7 +119,7 @@ static json_t *mapping(void)
 
 static json_t *rule(const char *name, int error, unsigned index, uint64_t mask, uint64_t value)
 {
-    json_t *args = mask == 0 ? json_array()
+    json_t *args = mask == 0 ? json_pack("[]")
                              : json_pack("[{s:i, s:I, s:I, s:s}]", "index", (int)index, "value",
                                          (json_int_t)mask, "valueTwo", (json_int_t)value, "op",
                                          "SCMP_CMP_MASKED_EQ");
@@ -132,7 +134,7 @@ static json_t *filter(void)
     static const int families[] = {AF_PACKET, AF_VSOCK, AF_ALG, AF_KEY, AF_BLUETOOTH};
     static const uint64_t namespaces[] = {CLONE_NEWUSER, CLONE_NEWNS,  CLONE_NEWPID,   CLONE_NEWNET,
                                           CLONE_NEWIPC,  CLONE_NEWUTS, CLONE_NEWCGROUP};
-    json_t *rules = json_array();
+    json_t *rules = json_pack("[]");
     const char *name;
 
     for (size_t i = 0; (name = seccomp_denied(i)) != NULL; i++)
