@@ -111,6 +111,32 @@ static void give_snp(struct supply *s, const char *name, const char *key)
         give(s, name, key, has);
 }
 
+/* ids of lines with an FMC have 8 bytes (AMD 57230) */
+static void vcek_key(const char *line, bool simulated, const struct snp_report *r,
+                     char key[ENDORSEMENT_KEY])
+{
+    const struct snp_layout *layout = snp_layout_find(line);
+    size_t n = layout != NULL && layout->at[SNP_FMC] >= 0 ? 8 : sizeof r->chip_id;
+
+    endorsement_vcek_key(line, simulated, (struct bytes){r->chip_id, n},
+                         BYTES_OF(r->reported_tcb.b), key);
+}
+
+/* A host that brought no root leaves open whether its chip is a simulated one; a certificate of
+ * this very chip that is kept says it. */
+static bool chip_simulated(const struct supply *s, const char *line, const struct snp_report *r)
+{
+    AUTO_BUF struct buf copy = {0};
+    char key[ENDORSEMENT_KEY];
+    struct endorsement what;
+    struct bytes ark = {NULL, 0};
+
+    if (!s->o->allow_simulated || !snp_file_find(s->in, "ark.der", &ark, NULL) || ark.n > 0)
+        return false;
+    vcek_key(line, true, r, key);
+    return collateral_copy(s->c, key, &copy, &what);
+}
+
 static void supply_snp(struct supply *s)
 {
     static const char *const files[][2] = {
@@ -118,7 +144,6 @@ static void supply_snp(struct supply *s)
     char key[ENDORSEMENT_KEY];
     struct snp_report r;
     const char *line;
-    size_t chip_n;
     bool simulated;
 
     if (!snp_report_parse(s->in->evidence, &r, NULL))
@@ -126,18 +151,14 @@ static void supply_snp(struct supply *s)
     line = snp_line(s, &r, &simulated);
     if (line == NULL)
         return;
+    simulated = simulated || chip_simulated(s, line, &r);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         snprintf(key, sizeof key, "%samd/snp/%s/%s", mark(simulated), line, files[i][1]);
         give_snp(s, files[i][0], key);
     }
     if (r.signing_key != SNP_KEY_VCEK || bytes_zero(BYTES_OF(r.chip_id)))
         return;
-    /* ids of lines with an FMC have 8 bytes (AMD 57230) */
-    chip_n = snp_layout_find(line) != NULL && snp_layout_find(line)->at[SNP_FMC] >= 0
-                 ? 8
-                 : sizeof r.chip_id;
-    endorsement_vcek_key(line, simulated, (struct bytes){r.chip_id, chip_n},
-                         BYTES_OF(r.reported_tcb.b), key);
+    vcek_key(line, simulated, &r, key);
     give_snp(s, "vcek.der", key);
 }
 
