@@ -139,7 +139,8 @@ static bool take(struct importing *x, const struct advisory_found *f)
     if (f->advisory != NULL && !store_advisory(x, f->advisory))
         return err_wrap(&c->err, "%s", f->id);
     if (f->proposal == NULL) {
-        row(x, f->id, NULL, "", f->note);
+        if (f->mends || cli_given(c, OPT_ALL))
+            row(x, f->id, NULL, "", f->note);
         return true;
     }
     req.revocation = f->proposal;
@@ -184,7 +185,8 @@ static enum exit_code import_files(struct importing *x)
     table_print(&x->table, c->out.colour, true, &out);
     output_put(&c->out, &out);
     if (silent > x->shown)
-        output_say(&c->out, "%zu more name no node of this cluster (--all shows them)",
+        output_say(&c->out,
+                   "%zu more name no node of this cluster, or say too little (--all shows them)",
                    silent - x->shown);
     if (x->proposed > 0)
         output_say(&c->out,

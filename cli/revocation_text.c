@@ -90,7 +90,8 @@ static void nodes_table(const Bailey__V1__RevocationPlan *p, bool colour, struct
         buf_printf(out, "... and %zu more\n", p->nodes_revoked - p->n_nodes);
 }
 
-static void moves_table(const Bailey__V1__RevocationPlan *p, bool colour, struct buf *out)
+static void moves_table(const Bailey__V1__RevocationPlan *p, bool stops, bool colour,
+                        struct buf *out)
 {
     static const struct column columns[] = {
         {"KEEP", false}, {"FROM", false}, {"TO", false}, {"WAVE", false}};
@@ -98,7 +99,7 @@ static void moves_table(const Bailey__V1__RevocationPlan *p, bool colour, struct
 
     if (p->n_moves == 0)
         return;
-    buf_puts(out, "\nWhere each keep would go:\n");
+    buf_printf(out, "\nWhere each keep%s would go:\n", stops ? "'s replacement" : "");
     table_init(&t, columns, 4, false);
     for (size_t i = 0; i < p->n_moves; i++) {
         table_cell(&t, TONE_PLAIN, "%s", p->moves[i]->keep);
@@ -207,10 +208,12 @@ static void fate(const Bailey__V1__Revocation *r, const Bailey__V1__RevocationPl
     char span[AGE_TEXT];
 
     if (p->n_unplaceable > 0) {
-        buf_printf(out, "\nNo other place (%u):\n", p->unplaceable_total);
+        buf_printf(out, "\nNo other place%s (%u):\n",
+                   strcmp(action, "hold") == 0 ? ", should one be needed" : "",
+                   p->unplaceable_total);
         unplaceable_table(p->unplaceable, p->n_unplaceable, colour, out);
     }
-    for (size_t i = 0; i < p->n_dark_workloads; i++) {
+    for (size_t i = 0; i < p->n_dark_workloads && strcmp(action, "hold") != 0; i++) {
         buf_puts(out, "  ");
         put(colour, TONE_BAD, p->dark_workloads[i], out);
         buf_puts(out, " would have no replica left\n");
@@ -235,7 +238,8 @@ void plan_text(const Bailey__V1__Revocation *r, const Bailey__V1__RevocationPlan
     else
         buf_putc(out, '\n');
     nodes_table(p, colour, out);
-    moves_table(p, colour, out);
+    if (strcmp(action_of(r->spec), "hold") != 0)
+        moves_table(p, strcmp(action_of(r->spec), "stop") == 0, colour, out);
     fate(r, p, colour, out);
     guard_text(p->guard, colour, out);
     buf_printf(out, "Digest: %s (revision %llu, made in %.1f ms)\n", p->digest,
@@ -333,6 +337,7 @@ void report_line(const Bailey__V1__Revocation *r, struct buf *out)
 {
     static const Bailey__V1__RevocationStatus none = BAILEY__V1__REVOCATION_STATUS__INIT;
     const Bailey__V1__RevocationStatus *s = r->status == NULL ? &none : r->status;
+    size_t waiting = 0;
     uint32_t gone =
         s->keeps_at_commit > s->keeps_remaining ? s->keeps_at_commit - s->keeps_remaining : 0;
 
@@ -340,8 +345,10 @@ void report_line(const Bailey__V1__Revocation *r, struct buf *out)
                s->fenced_at[0] != '\0' ? "fenced" : "fencing", gone, s->keeps_at_commit);
     if (s->keeps_stopped > 0)
         buf_printf(out, ", %u without a place", s->keeps_stopped);
-    if (s->n_unplaceable > s->keeps_stopped)
-        buf_printf(out, ", %zu wait for a place", s->n_unplaceable - s->keeps_stopped);
+    for (size_t i = 0; i < s->n_unplaceable; i++)
+        waiting += !s->unplaceable[i]->stopped;
+    if (waiting > 0 && s->keeps_remaining > 0)
+        buf_printf(out, ", %zu wait for a place", waiting);
     if (s->nodes_away > 0)
         buf_printf(out, ", %u node%s away", s->nodes_away, s->nodes_away == 1 ? "" : "s");
     buf_printf(out, ", exposure %.1f s", (double)s->exposure_ms / 1e3);

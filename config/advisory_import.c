@@ -249,6 +249,7 @@ static bool catalog_entry(struct import *x, const struct yaml_node *m)
     if (fixed != NULL && is_false(text_of(m, "confirmed"))) {
         f->note = "its floors are not confirmed: read them in the vendor's text, then say "
                   "confirmed: true";
+        f->mends = true;
         return true;
     }
     if (fixed == NULL && strcmp(shows, "nothing") != 0) {

@@ -20,6 +20,7 @@ struct advisory_found {
     Bailey__V1__Advisory *advisory;   /* NULL: none to store */
     Bailey__V1__Revocation *proposal; /* spec.proposed is set; NULL: none, and note says why */
     const char *note;                 /* "" or a sentence */
+    bool mends;                       /* without proposal: somebody can mend what note says */
 };
 
 /* All that the text tells, in memory of `a`, in its order. False: *errors has at least one. */

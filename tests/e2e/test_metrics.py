@@ -135,6 +135,31 @@ class Metrics(ClusterTest):
             c.run("delete", "workload", name)
             c.wait(f"workload/{name}", "deleted")
 
+    def test_revocations(self):
+        c = self.c
+        c.apply(workload("leaves", c.program("loop"), 2,
+                         "  placement: {spread: [{over: node, maxSkew: 1}]}\n"))
+        c.wait("workload/leaves", "running")
+        c.run("revoke", "--vendor", "amd", "--generation", "milan", "--because", "a test", "--name", "m",
+              "--watch", "--timeout", "60s")
+        m = {"revocation": "m"}
+        self.assertEqual(self.value("bailey_revocation_state", state="done", **m), 1)
+        self.assertEqual(self.value("bailey_revocation_state", **m), 1)
+        self.assertEqual(self.value("bailey_revocation_keeps_remaining", **m), 0)
+        self.assertEqual(self.value("bailey_revocation_nodes", **m), 1)
+        self.assertGreater(self.value("bailey_revocation_exposure_seconds", **m), 0)
+        zero = self.value("bailey_revocation_zero_seconds", **m)
+        self.assertLessEqual(self.value("bailey_revocation_fenced_seconds", **m), zero)
+        self.assertLessEqual(self.value("bailey_revocation_half_seconds", **m), zero)
+        self.assertEqual(self.value("bailey_nodes", trust="revoked"), 1)
+        c.run("lift", "m", "--because", "the test is over")
+        self.assertEqual(self.value("bailey_revocation_state", state="lifted", **m), 1)
+        c.run("delete", "revocation", "m")
+        self.assertNotIn("bailey_revocation_state", {n for n, _ in self.scrape()})
+        c.run("delete", "workload", "leaves")
+        c.wait("workload/leaves", "deleted")
+        c.wait("node/milan", "verified")
+
     def test_refused_evidence_is_counted_by_reason(self):
         self.c.start_node("bad", MILAN + ",defect=bad-signature", wait=None)
         self.c.wait("node/bad", "refused")
