@@ -147,6 +147,7 @@ static const ProtobufCMessageDescriptor *type_of(const struct kind *k)
         {"TrustPolicy", &bailey__v1__trust_policy__descriptor},
         {"Advisory", &bailey__v1__advisory__descriptor},
         {"Exception", &bailey__v1__exception__descriptor},
+        {"Revocation", &bailey__v1__revocation__descriptor},
     };
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)

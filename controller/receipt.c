@@ -40,7 +40,8 @@ static void digest_kind(const struct state *st, enum object_kind kind, struct bu
 const char *audit_policy_digest(struct state *st, const struct workload *w,
                                 char out[AUDIT_DIGEST_TEXT])
 {
-    static const enum object_kind kinds[] = {OBJECT_POLICY, OBJECT_ADVISORY, OBJECT_EXCEPTION};
+    static const enum object_kind kinds[] = {OBJECT_POLICY, OBJECT_ADVISORY, OBJECT_EXCEPTION,
+                                             OBJECT_REVOCATION};
     struct audit *a = st->audit;
     AUTO_BUF struct buf text = {0};
     uint8_t hash[32];

@@ -4,6 +4,7 @@ target_compile_definitions(test_session_wire PRIVATE
   CONTROLLER="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/bailey-controller")
 add_dependencies(test_session_wire bailey-controller)
 bailey_unit(test_store LINK controller)
+bailey_unit(test_audit LINK controller TIMEOUT 120)
 bailey_unit(test_session LINK controller)
 bailey_unit(test_ca LINK controller)
 
