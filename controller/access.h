@@ -67,8 +67,8 @@ NODISCARD bool user_revoke(struct state *st, const char *name, const char *seria
 /* The certificate with that serial number, in force at the moment; NULL: there is none. */
 const Bailey__V1__UserCertificate *user_certificate(const Bailey__V1__User *u, const char *serial);
 
-/* How many users that have not ended could decide about an approval. */
-size_t users_deciding(const struct state *st);
+/* How many admins there are that have not ended. */
+size_t users_admins(const struct state *st);
 
 /* The certificates of all authorities that are believed, PEM. */
 const char *cluster_bundle(const struct state *st);

@@ -172,11 +172,12 @@ static bool settings_check(const struct state *st, const Bailey__V1__ClusterSett
     for (size_t i = 0; i < s->n_auto_approve; i++)
         if (!selector_from_message(s->auto_approve[i], a, &selector, e))
             return err_field(e, "settings.auto_approve[%zu]", i);
-    if (s->n_require_approval > 0 && users_deciding(st) < 2)
-        return err_set(e, ERR_CONFLICT, "settings.alone", "nobody could be the second person"),
-               err_field(e, "settings.require_approval"), err_found(e, "%zu", users_deciding(st)),
-               err_expected(e, "at least 2 users who are admin or security officer"),
-               err_mend(e, "bailey user create NAME --role security-officer");
+    if (s->n_require_approval > 0 && users_admins(st) < 2)
+        return err_set(e, ERR_CONFLICT, "settings.alone",
+                       "one admin alone could never take this back"),
+               err_field(e, "settings.require_approval"), err_found(e, "%zu", users_admins(st)),
+               err_expected(e, "at least 2 users who are admin"),
+               err_mend(e, "bailey user create NAME --role admin");
     return true;
 }
 

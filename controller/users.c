@@ -37,14 +37,13 @@ const Bailey__V1__UserCertificate *user_certificate(const Bailey__V1__User *u, c
     return NULL;
 }
 
-size_t users_deciding(const struct state *st)
+size_t users_admins(const struct state *st)
 {
     const Bailey__V1__UserRecord *m;
     size_t n = 0;
 
     for (size_t i = 0; (m = map_next(&st->access->users, &i)) != NULL;)
-        n += m->user->ended_at[0] == '\0' &&
-             (m->user->role == ROLE(admin) || m->user->role == ROLE(security_officer));
+        n += m->user->ended_at[0] == '\0' && m->user->role == ROLE(admin);
     return n;
 }
 

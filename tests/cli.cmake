@@ -6,12 +6,16 @@ bailey_unit(test_text_diff LINK cli)
 
 # tests/e2e/test_NAME.py on the real programs.
 find_program(PYTHON3 python3 REQUIRED)
-foreach(name lifecycle restart faults trust audit policy sentence input evidence vendors arm_aws collateral metrics advisory)
+foreach(name lifecycle restart faults trust audit policy sentence input evidence vendors arm_aws collateral metrics advisory rollout roles join)
   add_test(NAME e2e/${name}
     COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/e2e/test_${name}.py)
   set_tests_properties(e2e/${name} PROPERTIES LABELS e2e TIMEOUT 600
     ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin;BAILEY_VECTORS=$ENV{BAILEY_VECTORS}")
 endforeach()
+# every call by everybody; python3-grpcio is Debian's, and so is this Python
+add_test(NAME e2e/tls COMMAND /usr/bin/python3 -B ${PROJECT_SOURCE_DIR}/tests/e2e/test_tls.py)
+set_tests_properties(e2e/tls PROPERTIES LABELS e2e TIMEOUT 600
+  ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin")
 add_test(NAME e2e/demo COMMAND ${PROJECT_SOURCE_DIR}/deploy/demo --once)
 set_tests_properties(e2e/demo PROPERTIES LABELS e2e TIMEOUT 600
   ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin")

@@ -101,6 +101,9 @@ class SecondPerson(Users):
     def test_the_requester_cannot_approve_his_own(self):
         ann = self.user("ann", "security-officer")
         bob = self.user("bob", "security-officer")
+        alone = self.c.run("settings", "set", "--require-approval", "policy", check=False)
+        self.assertEqual(alone.code, 5, alone)  # it could never be taken back
+        max_ = self.user("max", "admin")
         self.c.run("settings", "set", "--require-approval", "policy,exception")
         text = POLICY % ("two", "agreed")
         first = self.as_user(ann, "apply", "-f", "-", stdin=text)
@@ -126,6 +129,9 @@ class SecondPerson(Users):
         off = [a for a in waiting if a["change"] == "settings"]
         self.assertEqual(self.as_user(bob, "approval", "approve", off[0]["id"]).code, 4,
                          "a security officer cannot stand in for an admin")
+        self.assertEqual(self.as_user(max_, "approval", "approve", off[0]["id"]).code, 0)
+        self.c.run("settings", "set", "--require-approval", "none")
+        self.assertEqual(self.as_user(ann, "delete", "policy", "two").code, 0)
 
 
 if __name__ == "__main__":
