@@ -11,6 +11,7 @@ bailey_unit(test_sched_cell LINK scheduler)
 bailey_unit(test_sched_evacuate LINK scheduler)
 bailey_unit(test_sched_preempt LINK scheduler)
 bailey_unit(test_sched_rollout LINK scheduler)
+bailey_unit(test_sched_queue LINK scheduler)
 
 # Placing against an oracle. Nightly: --cases 10000000.
 add_executable(prop_sched_place ${PROJECT_SOURCE_DIR}/tests/prop/sched_place.c
