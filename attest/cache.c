@@ -152,15 +152,3 @@ bool cache_keep(struct evidence_cache *c, const uint8_t id[CACHE_ID], size_t byt
     put(c, id, object, destroy);
     return true;
 }
-
-bool cache_id_of(const struct evidence_cache *c, const void *object, uint8_t id[CACHE_ID])
-{
-    if (c == NULL || object == NULL)
-        return false;
-    for (size_t i = 0; i < (size_t)c->sets * WAYS; i++)
-        if (c->objects[i] == object) {
-            memcpy(id, c->entries[i].id, CACHE_ID);
-            return true;
-        }
-    return false;
-}

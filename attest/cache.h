@@ -49,7 +49,4 @@ void *cache_object(struct evidence_cache *c, const uint8_t id[CACHE_ID]);
 bool cache_keep(struct evidence_cache *c, const uint8_t id[CACHE_ID], size_t bytes, void *object,
                 void (*destroy)(void *object));
 
-/* The id under which this very object is kept. False: it is not in the cache. */
-bool cache_id_of(const struct evidence_cache *c, const void *object, uint8_t id[CACHE_ID]);
-
 #endif

@@ -317,6 +317,8 @@ bool cert_open(struct evidence_cache *cache, struct bytes der, const char *name,
             *out = x;
             return true;
         }
+        x->named = true;
+        memcpy(x->id, id, sizeof id);
     }
     *out = cert_ref(x);
     return true;

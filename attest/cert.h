@@ -52,6 +52,8 @@ struct cert {
     int64_t not_before_s;         /* INT64_MAX: not a time */
     int64_t not_after_s;          /* INT64_MIN: not a time */
     struct cert_extensions says;
+    bool named; /* cert_open() gave it an id: SHA-256 of its bytes, for the cache */
+    uint8_t id[CACHE_ID];
     bool keyed;           /* the keys below were looked for */
     struct ecdsa_key *ec; /* NULL: none, or not a point of its curve */
     struct rsa_key *rsa;
@@ -119,9 +121,9 @@ NODISCARD bool cert_check_algorithms(enum cert_scheme scheme, const struct bytes
 bool cert_key_signed(struct cert *issuer, enum cert_scheme scheme, struct bytes message,
                      struct bytes signature);
 
-/* The name of "this object is signed by that issuer as that scheme says" in the cache. False: one
- * of them is not out of the cache. */
-bool cert_signed_id(const struct evidence_cache *cache, const void *object,
-                    const struct cert *issuer, enum cert_scheme scheme, uint8_t id[CACHE_ID]);
+/* The name of "these bytes are signed by that issuer as that scheme says" in the cache. False: one
+ * of them has no id. */
+bool cert_signed_id(const uint8_t *object_id, const struct cert *issuer, enum cert_scheme scheme,
+                    uint8_t id[CACHE_ID]);
 
 #endif

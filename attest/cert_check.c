@@ -169,14 +169,12 @@ bool cert_key_signed(struct cert *issuer, enum cert_scheme scheme, struct bytes 
                ECDSA_GOOD;
 }
 
-bool cert_signed_id(const struct evidence_cache *cache, const void *object,
-                    const struct cert *issuer, enum cert_scheme scheme, uint8_t id[CACHE_ID])
+bool cert_signed_id(const uint8_t *object_id, const struct cert *issuer, enum cert_scheme scheme,
+                    uint8_t id[CACHE_ID])
 {
-    uint8_t what[CACHE_ID], by[CACHE_ID];
-
-    if (!cache_id_of(cache, object, what) || !cache_id_of(cache, issuer, by))
+    if (object_id == NULL || !issuer->named)
         return false;
-    cache_id(schemes[scheme].label, BYTES_OF(what), BYTES_OF(by), id);
+    cache_id(schemes[scheme].label, (struct bytes){object_id, CACHE_ID}, BYTES_OF(issuer->id), id);
     return true;
 }
 
@@ -184,7 +182,7 @@ bool cert_check_signed(struct cert *x, struct cert *issuer, enum cert_scheme sch
                        struct evidence_cache *cache, const char *name, struct err *e)
 {
     uint8_t id[CACHE_ID];
-    bool named = cert_signed_id(cache, x, issuer, scheme, id);
+    bool named = cert_signed_id(x->named ? x->id : NULL, issuer, scheme, id);
 
     /* all that follows looks at nothing but the bytes of both, which the id stands for */
     if (named && cache_knows(cache, id))

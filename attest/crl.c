@@ -151,6 +151,8 @@ bool crl_open(struct evidence_cache *cache, struct bytes der, const char *name, 
             *out = c;
             return true;
         }
+        c->named = true;
+        memcpy(c->id, id, sizeof id);
     }
     *out = crl_ref(c);
     return true;
@@ -160,7 +162,7 @@ bool crl_check_signed(struct crl *crl, struct cert *issuer, enum cert_scheme sch
                       struct evidence_cache *cache, const char *name, struct err *e)
 {
     uint8_t id[CACHE_ID];
-    bool named = cert_signed_id(cache, crl, issuer, scheme, id);
+    bool named = cert_signed_id(crl->named ? crl->id : NULL, issuer, scheme, id);
 
     if (named && cache_knows(cache, id))
         return true;

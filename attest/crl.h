@@ -10,6 +10,8 @@
 /* All runs of bytes are within the list's own copy. */
 struct crl {
     unsigned references;
+    bool named; /* as cert.named */
+    uint8_t id[CACHE_ID];
     struct bytes signed_part;  /* tbsCertList, with its tag and length */
     struct bytes algorithm[2]; /* outside, and in the signed part */
     struct bytes signature;

@@ -145,10 +145,11 @@ static bool qe_signature_check(const struct dcap_case *c, struct err *e)
 {
     const struct dcap_quote *q = &c->quote;
     uint8_t by[CACHE_ID + 64], id[CACHE_ID];
-    bool named = cache_id_of(c->o->cache, c->chain.leaf, by);
+    bool named = c->chain.leaf->named;
     enum ecdsa_result r;
 
     if (named) {
+        memcpy(by, c->chain.leaf->id, CACHE_ID);
         memcpy(by + CACHE_ID, q->qe_signature.p, 64);
         cache_id("dcap-qe-report", q->qe_report, BYTES_OF(by), id);
         if (cache_knows(c->o->cache, id))

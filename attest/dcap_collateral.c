@@ -232,13 +232,14 @@ void dcap_identity_fini(struct dcap_identity *i)
 
 /* The name of "this document, verified by that certificate and read for that technology". False:
  * the certificate is not out of the cache. */
-static bool object_id(const struct evidence_options *o, struct cert *signing, enum dcap_tee tee,
-                      struct bytes text, uint8_t id[CACHE_ID])
+static bool object_id(const struct cert *signing, enum dcap_tee tee, struct bytes text,
+                      uint8_t id[CACHE_ID])
 {
     uint8_t by[CACHE_ID + 1];
 
-    if (!cache_id_of(o->cache, signing, by))
+    if (!signing->named)
         return false;
+    memcpy(by, signing->id, CACHE_ID);
     by[CACHE_ID] = (uint8_t)tee;
     cache_id("dcap-document", text, BYTES_OF(by), id);
     return true;
@@ -325,7 +326,7 @@ bool dcap_tcb_info_open(struct bytes text, enum dcap_tee tee, struct cert *signi
     struct bytes inner;
     bool named;
 
-    named = object_id(o, signing, tee, text, id);
+    named = object_id(signing, tee, text, id);
     if (named && (t = cache_object(o->cache, id)) != NULL) {
         t->document.references++;
     } else {
@@ -360,7 +361,7 @@ bool dcap_identity_open(struct bytes text, enum dcap_tee tee, struct cert *signi
     struct bytes inner;
     bool named;
 
-    named = object_id(o, signing, tee, text, id);
+    named = object_id(signing, tee, text, id);
     if (named && (i = cache_object(o->cache, id)) != NULL) {
         i->document.references++;
     } else {

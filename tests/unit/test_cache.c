@@ -35,7 +35,7 @@ static void id_of(unsigned n, uint8_t id[CACHE_ID])
 static void objects_make_room(void **state)
 {
     struct evidence_cache *c = evidence_cache_new(16);
-    uint8_t id[CACHE_ID], again[CACHE_ID];
+    uint8_t id[CACHE_ID];
     unsigned kept = 0;
 
     (void)state;
@@ -46,8 +46,6 @@ static void objects_make_room(void **state)
         id_of(i, id);
         assert_true(cache_keep(c, id, 1, p, destroy));
         assert_ptr_equal(cache_object(c, id), p);
-        assert_true(cache_id_of(c, p, again));
-        assert_memory_equal(id, again, CACHE_ID);
     }
     for (unsigned i = 0; i < 1000; i++) {
         id_of(i, id);
