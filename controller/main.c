@@ -310,8 +310,7 @@ static bool listen_on(struct program *p, const struct command_line *o, struct er
     endpoint(api_at, sizeof api_at, reachable(host, o->advertise), port);
     endpoint(enrol_at, sizeof enrol_at, reachable(enrol_host, o->advertise), enrol_port);
     if (!api_serve(&p->state, p->server, 1, e) || !session_serve(&p->state, p->server, 1, e) ||
-        !enrol_serve(&p->state, p->server, 2, e) ||
-        !identity_serve(&p->state, p->server, 1, e) ||
+        !enrol_serve(&p->state, p->server, 2, e) || !identity_serve(&p->state, p->server, 1, e) ||
         !init_endpoints(&p->init, api_at, enrol_at, http_at, e) || !rpc_server_start(p->server, e))
         return false;
     access_watch(&p->state, p->server);

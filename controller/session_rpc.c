@@ -7,9 +7,9 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "config/convert_facts.h"
+#include "controller/access.h"
 #include "controller/api.h"
 #include "controller/audit_int.h"
-#include "controller/access.h"
 #include "controller/authorize.h"
 #include "controller/ca.h"
 #include "controller/ca_api.h"
@@ -254,7 +254,8 @@ static void on_certificate_request(struct session *s, const Bailey__V1__Certific
     Bailey__V1__Refusal refusal;
     struct err e = {0};
 
-    bool granted = node_trusted(s->st, s->node, EVIDENCE_AGE_MS)
+    bool granted =
+        node_trusted(s->st, s->node, EVIDENCE_AGE_MS)
             ? enrol_renew(s->st, s->node, (struct bytes){r->csr.data, r->csr.len}, &pem, &e)
             : err_set(&e, ERR_DENIED, "certificate.no-evidence",
                       "a certificate is renewed only while the node's evidence counts");
@@ -312,8 +313,9 @@ static void on_message(struct rpc_call *call, const ProtobufCMessage *base, void
         on_certificate_request(s, m->certificate_request);
         break;
     case BAILEY__V1__AGENT_MESSAGE__MESSAGE_TRUST_BUNDLE_KEPT:
-        ca_kept(s->st, s->node,
-                (struct bytes){m->trust_bundle_kept->digest.data, m->trust_bundle_kept->digest.len});
+        ca_kept(
+            s->st, s->node,
+            (struct bytes){m->trust_bundle_kept->digest.data, m->trust_bundle_kept->digest.len});
         break;
     case BAILEY__V1__AGENT_MESSAGE__MESSAGE__NOT_SET:
     default:
