@@ -162,6 +162,15 @@ static bool guest_begin(const struct source_options *o, struct guest *g, struct 
            err_mend(e, "install QEMU, or name it with --probe-qemu");
 }
 
+/* errno of the port: a guest that ended is told from a port that failed. */
+static bool port_failed(struct err *e, int error)
+{
+    if (error != 0 && error != EPIPE && error != ECONNRESET)
+        return err_errno(e, error, "probe.io", "the guest's port");
+    return err_set(e, ERR_IO, "probe.ended", "the guest ended without an answer"),
+           err_mend(e, "does its kernel have virtio ports? see docs/operate.md");
+}
+
 /* Exactly n bytes before the end. */
 static bool read_all(int fd, uint8_t *to, size_t n, int64_t end, struct err *e)
 {
@@ -173,11 +182,8 @@ static bool read_all(int fd, uint8_t *to, size_t n, int64_t end, struct err *e)
         if (left <= 0 || poll(&p, 1, (int)left) == 0)
             return err_set(e, ERR_TIMEOUT, "probe.timeout", "the guest did not answer in time");
         got = recv(fd, to, n, MSG_DONTWAIT);
-        if (got == 0)
-            return err_set(e, ERR_IO, "probe.ended", "the guest ended without an answer"),
-                   err_mend(e, "does its kernel have virtio ports? see docs/operate.md");
-        if (got < 0 && errno != EINTR && errno != EAGAIN)
-            return err_errno(e, errno, "probe.io", "the guest's port");
+        if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
+            return port_failed(e, got == 0 ? 0 : errno);
         if (got > 0) {
             to += got;
             n -= (size_t)got;
@@ -202,7 +208,7 @@ static bool ask(const struct source_options *o, const uint8_t report_data[SOURCE
     if (!buf_ok(&question, e) || !guest_begin(o, &g, e))
         return false;
     if (send(g.fd, question.p, question.n, MSG_NOSIGNAL) != (ssize_t)question.n)
-        return err_errno(e, errno, "probe.io", "the guest's port");
+        return port_failed(e, errno);
     if (!read_all(g.fd, head, sizeof head, end, e) || !probe_answer_size(head, &size, e))
         return false;
     buf_put(&answer, head, sizeof head);

@@ -24,6 +24,12 @@ target_include_directories(sim_files PRIVATE ${PROJECT_SOURCE_DIR})
 set_target_properties(sim_files PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
 target_link_libraries(sim_files PRIVATE house_flags house_warnings attest_sim base)
 bailey_unit(test_source_device LINK agent)
+add_library(dcap_played MODULE ${PROJECT_SOURCE_DIR}/tests/tools/dcap_played.c)
+target_link_libraries(dcap_played PRIVATE house_warnings)
+bailey_unit(test_source_probe LINK agent)
+add_dependencies(test_source_probe dcap_played)
+set_property(TEST unit/test_source_probe APPEND PROPERTY ENVIRONMENT
+  "DCAP_LIBRARY=$<TARGET_FILE:dcap_played>")
 add_test(NAME e2e/sources COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/e2e/test_sources.py)
 set_tests_properties(e2e/sources PROPERTIES LABELS e2e TIMEOUT 300
   ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin;BAILEY_TESTS=${PROJECT_BINARY_DIR}/tests")
