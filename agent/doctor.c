@@ -11,6 +11,7 @@
 #include "agent/loader/entry.h"
 #include "agent/loader/limits.h"
 #include "agent/loader/sandbox.h"
+#include "agent/source.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
@@ -18,11 +19,12 @@
 #define FREE_BYTES (1ull << 30) /* less than that is said */
 
 static const char usage[] =
-    "usage: bailey-agent doctor [--data DIR] [--leftovers] [-o table|json]\n"
+    "usage: bailey-agent doctor [--data DIR] [--leftovers] [--tsm-path DIR] [-o table|json]\n"
     "\n"
     "Says what of this host works for keeps, what does not, and how to mend it.\n"
     "\n"
     "  --data DIR    the agent's folder\n"
+    "  --tsm-path DIR  where configfs-tsm stands (/sys/kernel/config/tsm/report)\n"
     "  --leftovers   only what no keep owns any more; needs --data\n"
     "  -o FORMAT     table (default) or json\n";
 
@@ -108,10 +110,7 @@ static void look_tee(struct findings *f)
     static const struct {
         const char *path, *name, *what;
     } tees[] = {
-        {"/sys/kernel/config/tsm/report", "configfs-tsm", "reports of SEV-SNP, TDX and CCA guests"},
-        {"/dev/sev-guest", "sev-guest", "reports of SEV-SNP guests of older kernels"},
         {"/dev/tdx_guest", "tdx-guest", "reports of TDX guests of older kernels"},
-        {"/dev/nsm", "nitro", "documents of Nitro enclaves"},
         {"/dev/sgx_enclave", "sgx", "enclaves of this host"},
         {"/dev/sev", "sev", "starts SEV-SNP guests"},
         {"/dev/kvm", "kvm", "virtual machines"},
@@ -124,6 +123,25 @@ static void look_tee(struct findings *f)
         (void)snprintf(text, sizeof text, "%s%s (%s)", there ? "" : "no ", tees[i].path,
                        tees[i].what);
         finding_add(f, there ? FINDING_OK : FINDING_ABSENT, tees[i].name, text, "");
+    }
+}
+
+/* Every source of evidence that looking can find, by a trial. */
+static void look_sources(struct findings *f, const char *tsm_path)
+{
+    const struct source_options o = {.tsm_path = tsm_path, .privlevel = -1};
+    struct source_finding found[SOURCE_KINDS];
+    unsigned n = source_probe_all(&o, found);
+
+    for (unsigned i = 0; i < n; i++) {
+        char name[64];
+
+        if (strcmp(found[i].why.reason, "source.not-asked") == 0)
+            continue;
+        (void)snprintf(name, sizeof name, "source %s", found[i].kind->word);
+        finding_add(f, found[i].works ? FINDING_OK : FINDING_ABSENT, name,
+                    found[i].works ? found[i].name : found[i].why.msg,
+                    found[i].works ? "" : found[i].why.mend);
     }
 }
 
@@ -182,19 +200,20 @@ static void print_table(const struct findings *f, bool leftovers)
 
 int doctor_main(int argc, char **argv)
 {
-    static const struct option options[] = {{"data", required_argument, NULL, 'd'},
-                                            {"leftovers", no_argument, NULL, 'l'},
-                                            {"output", required_argument, NULL, 'o'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+    static const struct option options[] = {
+        {"data", required_argument, NULL, 'd'},     {"leftovers", no_argument, NULL, 'l'},
+        {"tsm-path", required_argument, NULL, 't'}, {"output", required_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},           {0}};
     struct findings f = {0};
-    const char *data = NULL;
+    const char *data = NULL, *tsm_path = NULL;
     bool left = false, json = false, bad = false;
     int c;
 
     while ((c = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
         if (c == 'd')
             data = optarg;
+        else if (c == 't')
+            tsm_path = optarg;
         else if (c == 'l')
             left = true;
         else if (c == 'o' && (strcmp(optarg, "json") == 0 || strcmp(optarg, "table") == 0))
@@ -207,7 +226,8 @@ int doctor_main(int argc, char **argv)
     if (left) {
         doctor_leftovers(&f, data);
     } else {
-        look_runtimes(&f), look_seccomp(&f), look_landlock(&f), look_limits(&f), look_tee(&f);
+        look_runtimes(&f), look_seccomp(&f), look_landlock(&f), look_limits(&f), look_tee(&f),
+            look_sources(&f, tsm_path);
         if (data != NULL)
             look_data(&f, data);
     }
