@@ -82,7 +82,7 @@ bool client_call(struct cli *c, const char *method, const ProtobufCMessage *req,
 bool client_call_of(struct cli *c, const ProtobufCServiceDescriptor *service, const char *method,
                     const ProtobufCMessage *req, ProtobufCMessage **reply)
 {
-    struct rpc_call_options o = {.deadline_ms = CALL_MS};
+    struct rpc_call_options o = {.deadline_ms = CALL_MS, .wait_for_ready = c->client->patient};
 
     if (!timeout_of(c, &o.deadline_ms))
         return false;
@@ -123,7 +123,7 @@ bool client_stream(struct cli *c, const char *method, const ProtobufCMessage *re
                    int64_t timeout_ms, client_take take, void *user)
 {
     static const struct rpc_stream callbacks = {.on_message = on_message, .on_closed = on_closed};
-    struct rpc_call_options o = {.deadline_ms = timeout_ms};
+    struct rpc_call_options o = {.deadline_ms = timeout_ms, .wait_for_ready = c->client->patient};
     struct reading r = {.cli = c, .take = take, .user = user};
     struct rpc_call *call = rpc_stream_open(c->client->rpc, SERVICE, method, &o, &callbacks, &r);
 

@@ -12,6 +12,7 @@ struct client {
     uv_loop_t uv;
     struct rpc_loop loop;
     struct rpc_client *rpc;
+    bool patient;       /* calls wait for a controller that is away, rather than fail */
     struct arena arena; /* answers live here until the program ends */
 };
 

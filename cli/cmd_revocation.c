@@ -115,17 +115,41 @@ static bool take(struct cli *c, const ProtobufCMessage *m, void *user)
     return !w->synced || !w->over;
 }
 
-enum exit_code revocation_watch(struct cli *c, const char *name)
+/* The run goes on while a controller is away, or another begins; so does the watch. */
+static bool watch_on(struct cli *c, const char *name, struct watching *w)
 {
-    struct watching w = {.began_ms = clock_system.mono_ms(&clock_system)};
     Bailey__V1__WatchRequest req = BAILEY__V1__WATCH_REQUEST__INIT;
-    const Bailey__V1__Object *o;
-    int64_t timeout_ms = 0;
+    int64_t timeout_ms = 0, left = 0;
 
     req.kind = text("Revocation");
     req.name = text(name);
-    if (!cli_duration(c, OPT_TIMEOUT, &timeout_ms) ||
-        !client_stream(c, "Watch", &req.base, timeout_ms, take, &w))
+    if (!cli_duration(c, OPT_TIMEOUT, &timeout_ms))
+        return false;
+    for (;;) {
+        if (timeout_ms > 0) {
+            left = timeout_ms - (clock_system.mono_ms(&clock_system) - w->began_ms);
+            if (left <= 0)
+                return err_set(&c->err, ERR_TIMEOUT, "revocation.watch",
+                               "it was not over in time; the run goes on");
+        }
+        w->synced = false;
+        if (client_stream(c, "Watch", &req.base, left, take, w))
+            return true;
+        if (!w->found || c->err.code != ERR_UNAVAIL)
+            return false;
+        if (!c->client->patient)
+            output_say(&c->out, "the controller does not answer; waiting for it (Ctrl-C to stop)");
+        c->client->patient = true;
+        c->err = (struct err){0};
+    }
+}
+
+enum exit_code revocation_watch(struct cli *c, const char *name)
+{
+    struct watching w = {.began_ms = clock_system.mono_ms(&clock_system)};
+    const Bailey__V1__Object *o;
+
+    if (!watch_on(c, name, &w))
         return exit_code_of(&c->err);
     if (!w.found)
         return (void)err_set(&c->err, ERR_MISSING, "api.no-such-object",
