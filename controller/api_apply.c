@@ -86,12 +86,12 @@ static bool check_workload(struct state *st, const struct effective *ef, Bailey_
     if (!workload_compile(st, ef, w, e))
         return false;
     if (w->stop_after_ms < st->options.lease_ms) {
-        char lease[DURATION_TEXT];
+        char lease[DURATION_TEXT], now[DURATION_TEXT];
 
         return err_set(e, ERR_INPUT, "workload.stop-after",
                        "keeps would be stopped between two heartbeats"),
                err_field(e, "spec.onDisconnect.stopAfter"),
-               err_found(e, "%s", w->msg->spec->on_disconnect->stop_after),
+               err_found(e, "%s", duration_format(w->stop_after_ms, now)),
                err_expected(e, "at least the lease, %s",
                             duration_format(st->options.lease_ms, lease)),
                err_mend(e, "raise stopAfter, or start the controller with a shorter --lease");

@@ -26,3 +26,6 @@ add_test(NAME e2e/revoke
   COMMAND /usr/bin/python3 -B ${PROJECT_SOURCE_DIR}/tests/e2e/test_revoke.py)
 set_tests_properties(e2e/revoke PROPERTIES LABELS e2e TIMEOUT 900
   ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin")
+
+# From the commit of a revocation to the last keep's stop, over TLS, beside plan and bare messages.
+bailey_bench(revoke ${PROJECT_SOURCE_DIR}/tests/bench/revoke.c LINK agent attest_sim attest rpc proto base PkgConfig::CRYPTO)
