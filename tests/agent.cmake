@@ -23,6 +23,9 @@ add_executable(sim_files ${PROJECT_SOURCE_DIR}/tests/tools/sim_files.c)
 target_include_directories(sim_files PRIVATE ${PROJECT_SOURCE_DIR})
 set_target_properties(sim_files PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
 target_link_libraries(sim_files PRIVATE house_flags house_warnings attest_sim base)
+add_test(NAME e2e/probe COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/e2e/test_probe.py)
+set_tests_properties(e2e/probe PROPERTIES LABELS e2e TIMEOUT 300
+  ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin;BAILEY_TESTS=${PROJECT_BINARY_DIR}/tests;BAILEY_GUEST_ROOT=$ENV{BAILEY_GUEST_ROOT}")
 bailey_unit(test_source_device LINK agent)
 add_library(dcap_played MODULE ${PROJECT_SOURCE_DIR}/tests/tools/dcap_played.c)
 target_link_libraries(dcap_played PRIVATE house_warnings)
@@ -42,3 +45,8 @@ foreach(runtime oci vm enarx)
     ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin")
 endforeach()
 bailey_unit(test_runtime_command LINK agent_loader)
+bailey_unit(test_artifact_store LINK agent)
+add_test(NAME e2e/runtime_artifacts
+  COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/e2e/test_runtime_artifacts.py)
+set_tests_properties(e2e/runtime_artifacts PROPERTIES LABELS e2e TIMEOUT 600
+  ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin")

@@ -3,6 +3,7 @@ it (tests/tools/tsm_fuse.c), and everything that can go wrong with it. BAILEY_TE
 with tsm_fuse."""
 
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -207,6 +208,17 @@ class Sources(ClusterTest):
         self.assertEqual(code, 1, said)
         self.assertIn("crystal-ball", said)
         self.assertEqual(os.listdir(t.mount), [])
+
+    def test_doctor_says_which_sources_work(self):
+        t = self.tsm(simulate="technology=cca" + self.chip)
+        done = subprocess.run([f"{BIN}/bailey-agent", "doctor", "--tsm-path", t.mount, "-o", "json"],
+                              capture_output=True, text=True, timeout=PATIENCE)
+        found = {f["name"]: f for f in json.loads(done.stdout)["findings"]}
+        self.assertEqual(found["source tsm"]["state"], "ok")
+        self.assertIn("arm_cca_guest", found["source tsm"]["what"])
+        self.assertEqual(found["source nitro"]["state"], "absent")
+        self.assertIn("/dev/nsm", found["source nitro"]["what"])
+        self.assertTrue(found["source nitro"]["mend"])
 
     def test_without_certificates_the_controller_has_them(self):
         """A host that gives no certificate table: the chip's certificate comes by import."""
