@@ -89,7 +89,7 @@ static void command_send(struct state *st, struct keep *k)
         !txn_settled(st, &k->object))
         return;
     if (k->msg->status->state == KEEP_STATE(scheduled) && k->sent == COMMAND_NONE &&
-        may_start(st, k))
+        session_proven(n->session) && may_start(st, k))
         send_start(st, k);
     if (k->msg->status->state == KEEP_STATE(stopping) && k->sent != COMMAND_STOP) {
         k->sent = COMMAND_STOP;

@@ -173,10 +173,11 @@ static void on_verified(void *data, const struct verify_result *verified)
         audit_evidence(st, s->node, r->digest, r->good ? NULL : &r->err);
         log_info(r->good ? "node attested" : "node refused", LOG_STR("node", s->node->object.key),
                  LOG_STR("reason", r->good ? "" : r->err.reason));
+        s->proven = r->good;
         txn_touch(st, &s->node->object);
         admission_facts(st, s->node);
         node_publish(st, s->node);
-        reconcile_capacity(st);
+        reconcile_cause(st, QUEUE_EVIDENCE);
         reconcile_node(st, s->node);
         remember(s, r);
         verdict_later(s, r);

@@ -20,7 +20,7 @@ struct session {
     const Bailey__V1__Evidence *evidence; /* while a message is handled */
     Bailey__V1__Evidence *shown;          /* what is being verified; owned */
     unsigned refs;                        /* the call, the timer, each verification under way */
-    bool ready;
+    bool ready, proven;
     bool rollback_accepted; /* the agent is to forget the tree head it remembers */
     uint64_t head_sent;     /* size of the newest tree head it was told */
 };

@@ -39,6 +39,11 @@ bool session_ready(const struct session *s)
     return s->ready;
 }
 
+bool session_proven(const struct session *s)
+{
+    return s->proven;
+}
+
 void session_send(struct session *s, const Bailey__V1__ControllerMessage *m)
 {
     if (s->call != NULL)
@@ -117,7 +122,7 @@ static void send_ack(struct session *s)
     session_send(s, &m);
     if (!was) {
         fleet_node_connected(st->fleet, n->handle, true);
-        reconcile_capacity(st);
+        reconcile_cause(st, QUEUE_LINK);
         reconcile_node(st, n);
     }
     txn_show(st, &n->object);
@@ -255,7 +260,7 @@ static void on_certificate_request(struct session *s, const Bailey__V1__Certific
     struct err e = {0};
 
     bool granted =
-        node_trusted(s->st, s->node, EVIDENCE_AGE_MS)
+        s->proven && node_trusted(s->st, s->node, EVIDENCE_AGE_MS)
             ? enrol_renew(s->st, s->node, (struct bytes){r->csr.data, r->csr.len}, &pem, &e)
             : err_set(&e, ERR_DENIED, "certificate.no-evidence",
                       "a certificate is renewed only while the node's evidence counts");
@@ -323,7 +328,9 @@ static void on_message(struct rpc_call *call, const ProtobufCMessage *base, void
     }
 }
 
-/* One live session a node: the newer one is the one that works. */
+/* One live session a node: the newer one is the one that works, for an agent that crashed must not
+ * be locked out by a connection that nobody has noticed to be dead. It is reported, and gets
+ * nothing before it has shown evidence of its own. */
 static void on_open(struct rpc_call *call, void *user)
 {
     struct state *st = user;
@@ -341,6 +348,13 @@ static void on_open(struct rpc_call *call, void *user)
 
         err_set(&e, ERR_CONFLICT, "session.replaced", "a newer session of this node began");
         old->node = NULL;
+        log_warn("a live session is taken over", LOG_STR("node", n->object.key),
+                 LOG_STR("from", old->call == NULL ? "" : rpc_call_address(old->call)),
+                 LOG_STR("by", rpc_call_address(call)));
+        event_add(st, &n->object, "warning", "node.session-replaced", "controller",
+                  "a second session from %s took the place of a live one from %s; it starts "
+                  "nothing before it shows evidence",
+                  rpc_call_address(call), old->call == NULL ? "" : rpc_call_address(old->call));
         session_end(old, &e);
         logs_node_gone(st, n);
     }

@@ -17,6 +17,10 @@ NODISCARD bool session_serve(struct state *st, struct rpc_server *server, unsign
 /* Asks for fresh evidence now, where the last was verified; it is under way otherwise. */
 void session_renew(struct session *s);
 bool session_ready(const struct session *s);
+
+/* Evidence was verified within this very session, and none was refused since. What an earlier
+ * session of the node proved does not vouch for who speaks now: keys can be stolen. */
+bool session_proven(const struct session *s);
 void session_send(struct session *s, const Bailey__V1__ControllerMessage *m);
 
 /* Ends the session, if there is one, with that error. */
