@@ -28,10 +28,14 @@ struct artifact_fetch {
     char digest[80], name[80], part[88];
     int fd; /* of the part file */
     EVP_MD_CTX *hash;
-    uint64_t have;
-    struct err err; /* of ours, while a stream is open */
+    uint64_t have, room; /* room: bytes that surely fit */
+    struct err err;      /* of ours, while a stream is open */
     unsigned tries;
     uv_timer_t timer;
+    uv_work_t work; /* hashes what is there already */
+    int there_fd;   /* that file, for the worker */
+    char there_hex[65];
+    bool there_read;
     VEC(struct waiter) waiters;
 };
 
@@ -40,7 +44,10 @@ bool artifacts_init(struct artifacts *a, uv_loop_t *uv, int data_fd, const char 
 {
     *a = (struct artifacts){.uv = uv};
     (void)snprintf(a->dir, sizeof a->dir, "%s/blobs", data);
-    return file_dir(data_fd, "blobs", &a->dir_fd, e);
+    if (!file_dir(data_fd, "blobs", &a->dir_fd, e))
+        return false;
+    a->store.dir_fd = a->dir_fd;
+    return true;
 }
 
 static bool digest_ok(const char *d)
@@ -68,6 +75,8 @@ static void finish(struct artifact_fetch *f, const struct err *why)
             vec_swap_out(&a->fetches, i);
             break;
         }
+    if (f->fd >= 0 && why != NULL)
+        (void)unlinkat(a->dir_fd, f->part, 0);
     if (f->fd >= 0)
         (void)close(f->fd);
     EVP_MD_CTX_free(f->hash);
@@ -100,6 +109,7 @@ static bool complete(struct artifact_fetch *f, struct err *e)
     uint8_t hash[EVP_MAX_MD_SIZE];
     char hex[2 * EVP_MAX_MD_SIZE + 1];
     unsigned n = 0;
+    struct stat st;
 
     (void)EVP_DigestFinal_ex(f->hash, hash, &n);
     hex_format((struct bytes){hash, n}, hex);
@@ -110,9 +120,24 @@ static bool complete(struct artifact_fetch *f, struct err *e)
     }
     if (fchmod(f->fd, 0555) != 0 || fsync(f->fd) != 0 ||
         renameat(f->all->dir_fd, f->part, f->all->dir_fd, f->name) != 0 ||
-        fsync(f->all->dir_fd) != 0)
+        fsync(f->all->dir_fd) != 0 || fstat(f->fd, &st) != 0)
         return err_errno(e, errno, "artifact.store", "%s", f->name);
+    artifact_store_add(&f->all->store, f->name, &st);
     return true;
+}
+
+#define ROOM                                                                                       \
+    (16u << 20) /* asked for at once: looking at all files for each message would be slow */
+
+static bool room_make(struct artifact_fetch *f, size_t n, struct err *e)
+{
+    uint64_t more = n > ROOM ? n : ROOM;
+
+    if (artifact_store_room(&f->all->store, more, NULL))
+        f->room = more;
+    else if (artifact_store_room(&f->all->store, n, e))
+        f->room = n;
+    return f->room >= n;
 }
 
 static void on_message(struct rpc_call *c, const ProtobufCMessage *m, void *user)
@@ -120,17 +145,21 @@ static void on_message(struct rpc_call *c, const ProtobufCMessage *m, void *user
     const Bailey__V1__FetchArtifactResponse *r = (const Bailey__V1__FetchArtifactResponse *)m;
     struct artifact_fetch *f = user;
     size_t n = r->data.len;
+    ssize_t wrote;
 
     if (f->have + n > BYTES_MAX)
         (void)err_set(&f->err, ERR_LIMIT, "artifact.size", "artifact is larger than 4 GiB");
-    else if (pwrite(f->fd, r->data.data, n, (off_t)f->have) != (ssize_t)n)
-        (void)err_errno(&f->err, errno, "artifact.file", "%s", f->part);
+    else if (f->room < n && !room_make(f, n, &f->err))
+        ;
+    else if ((wrote = pwrite(f->fd, r->data.data, n, (off_t)f->have)) != (ssize_t)n)
+        (void)err_errno(&f->err, wrote < 0 ? errno : ENOSPC, "artifact.file", "%s", f->part);
     if (f->err.code != ERR_NONE) {
         rpc_cancel(c);
         return;
     }
     (void)EVP_DigestUpdate(f->hash, r->data.data, n);
     f->have += n;
+    f->room -= n;
 }
 
 static void open_stream(struct artifact_fetch *f);
@@ -202,19 +231,58 @@ static void on_present(uv_timer_t *t)
     finish(t->data, NULL);
 }
 
+static void on_hash(uv_work_t *w)
+{
+    struct artifact_fetch *f = w->data;
+
+    f->there_read = artifact_hash(f->there_fd, f->there_hex);
+}
+
+static void on_hashed(uv_work_t *w, int status)
+{
+    struct artifact_fetch *f = w->data;
+    struct err e = {0};
+    struct stat st;
+    bool same = status == 0 && f->there_read && strcmp(f->there_hex, f->digest + 7) == 0 &&
+                fstat(f->there_fd, &st) == 0;
+
+    (void)close(f->there_fd);
+    if (same) {
+        artifact_store_add(&f->all->store, f->name, &st);
+        finish(f, NULL);
+        return;
+    }
+    log_warn("an artifact on disk is not what it was; it is fetched again",
+             LOG_STR("digest", f->digest));
+    (void)unlinkat(f->all->dir_fd, f->name, 0);
+    if (part_open(f, &e))
+        open_stream(f);
+    else
+        finish(f, &e);
+}
+
+/* Believed when it was hashed since the agent began, and did not change; else hashed now. */
+static bool begin_present(struct artifact_fetch *f)
+{
+    struct stat st;
+
+    if (fstat(f->there_fd, &st) == 0 && artifact_store_fresh(&f->all->store, f->name, &st)) {
+        (void)close(f->there_fd);
+        return uv_timer_start(&f->timer, on_present, 0, 0) == 0;
+    }
+    f->work.data = f;
+    return uv_queue_work(f->all->uv, &f->work, on_hash, on_hashed) == 0;
+}
+
 static bool begin(struct artifacts *a, struct artifact_fetch *f, const char *digest, struct err *e)
 {
     f->all = a;
     f->fd = -1;
     (void)str_copy(f->digest, sizeof f->digest, digest);
     (void)snprintf(f->name, sizeof f->name, "sha256-%s", digest + 7);
-    (void)snprintf(f->part, sizeof f->part, ".part-%s", digest + 7);
-    if (faccessat(a->dir_fd, f->name, R_OK, 0) == 0) {
-        (void)uv_timer_init(a->uv, &f->timer);
-        f->timer.data = f;
-        return uv_timer_start(&f->timer, on_present, 0, 0) == 0;
-    }
-    if (!part_open(f, e)) {
+    (void)snprintf(f->part, sizeof f->part, ARTIFACT_PART "%s", digest + 7);
+    f->there_fd = openat(a->dir_fd, f->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (f->there_fd < 0 && !part_open(f, e)) {
         if (f->fd >= 0)
             (void)close(f->fd);
         EVP_MD_CTX_free(f->hash);
@@ -222,7 +290,15 @@ static bool begin(struct artifacts *a, struct artifact_fetch *f, const char *dig
     }
     (void)uv_timer_init(a->uv, &f->timer);
     f->timer.data = f;
-    return uv_timer_start(&f->timer, on_timer, 0, 0) == 0;
+    return f->there_fd >= 0 ? begin_present(f) : uv_timer_start(&f->timer, on_timer, 0, 0) == 0;
+}
+
+bool artifact_fetching(const struct artifacts *a, const char *name)
+{
+    for (size_t i = 0; i < a->fetches.n; i++)
+        if (strcmp(a->fetches.v[i]->name, name) == 0 || strcmp(a->fetches.v[i]->part, name) == 0)
+            return true;
+    return false;
 }
 
 bool artifact_get(struct artifacts *a, const char *digest, artifact_done done, void *user,

@@ -1,10 +1,12 @@
 /* artifact.h - programs by content: DIR/blobs/sha256-<hex>, fetched from the controller, whole and
- * checked or not there. Loop thread only. */
+ * checked or not there. What lies there from an earlier life, or changed since, is hashed before it
+ * is used again, and fetched anew when its bytes are others. Loop thread only. */
 #ifndef AGENT_ARTIFACT_H
 #define AGENT_ARTIFACT_H
 
 #include <uv.h>
 
+#include "agent/artifact_store.h"
 #include "base/err.h"
 #include "base/vec.h"
 #include "rpc/client.h"
@@ -19,6 +21,7 @@ struct artifacts {
     struct rpc_client *client;
     char dir[512]; /* absolute: the blobs' folder */
     int dir_fd;
+    struct artifact_store store;          /* quota, needed and user are the owner's to set */
     VEC(struct artifact_fetch *) fetches; /* under way, one a digest */
 };
 
@@ -26,9 +29,13 @@ NODISCARD bool artifacts_init(struct artifacts *a, uv_loop_t *uv, int data_fd, c
                               struct err *e);
 
 /* Calls done when the artifact is there. Fetching one digest for many happens once; a broken
- * transfer goes on where it broke, for about ten minutes. ERR_INPUT "artifact.digest" (not
+ * transfer goes on where it broke, for about ten minutes; when it fails for good, nothing of it is
+ * left. ERR_LIMIT "artifact.quota", ERR_INPUT "artifact.digest" (not
  * sha256:<64 hex>), "artifact.digest-mismatch" (the bytes are others). */
 NODISCARD bool artifact_get(struct artifacts *a, const char *digest, artifact_done done, void *user,
                             struct err *e);
+
+/* Whether that file is being fetched or looked at. */
+bool artifact_fetching(const struct artifacts *a, const char *name);
 
 #endif

@@ -54,6 +54,9 @@ void keeps_close(struct keeps *k);
 size_t keeps_count(const struct keeps *k);
 const Bailey__V1__KeepReport *keeps_report(const struct keeps *k, size_t i);
 
+/* For artifact_store.needed: a keep that has not ended runs that file, or waits for it. */
+bool keeps_need(void *user, const char *name);
+
 /* The folder of a keep's log, or -1; *ended: nothing will be written any more. */
 int keeps_folder(const struct keeps *k, const char *uid, bool *ended);
 

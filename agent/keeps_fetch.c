@@ -51,3 +51,24 @@ void keep_fetch(struct keep *k)
     if (!ok)
         on_artifact(w, "", &e);
 }
+
+static bool is(const char *digest, const char *name)
+{
+    return strncmp(digest, "sha256:", 7) == 0 && strncmp(name, "sha256-", 7) == 0 &&
+           strcmp(digest + 7, name + 7) == 0;
+}
+
+bool keeps_need(void *user, const char *name)
+{
+    const struct keeps *all = user;
+
+    for (size_t i = 0; i < all->all.n; i++) {
+        const Bailey__V1__StartKeep *s = all->all.v[i]->spec;
+
+        if (!all->all.v[i]->ended &&
+            (is(s->artifact_digest, name) || (s->runtime != NULL && s->runtime->initrd != NULL &&
+                                              is(s->runtime->initrd->digest, name))))
+            return true;
+    }
+    return artifact_fetching(all->artifacts, name);
+}

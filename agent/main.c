@@ -51,6 +51,8 @@ static const char usage[] =
     "  --cpu AMOUNT            what keeps may use: 4, 500m (default: all processors)\n"
     "  --memory AMOUNT         what keeps may use: 8Gi (default: all memory)\n"
     "  --oci-layouts DIR       folder of OCI image layouts that workloads may name as layout:NAME\n"
+    "  --artifact-quota AMOUNT disk for artifacts; the least recently used go first (default: "
+    "16Gi)\n"
     "  --tee-slots N           TEE instances that fit here\n"
     "  --epc SIZE              enclave memory of an SGX host\n"
     "  --log-level LEVEL       debug, info, warn or error\n"
@@ -62,6 +64,7 @@ struct options {
     struct inventory_options inventory;
     char *labels[64];
     enum log_level level;
+    uint64_t quota;
 };
 
 struct program {
@@ -109,6 +112,7 @@ enum {
     OPT_CPU,
     OPT_MEMORY,
     OPT_SLOTS,
+    OPT_QUOTA,
     OPT_EPC,
     OPT_LEVEL,
     OPT_HELP
@@ -135,6 +139,7 @@ static const struct option long_options[] = {
     {"label", required_argument, NULL, OPT_LABEL},
     {"cpu", required_argument, NULL, OPT_CPU},
     {"memory", required_argument, NULL, OPT_MEMORY},
+    {"artifact-quota", required_argument, NULL, OPT_QUOTA},
     {"tee-slots", required_argument, NULL, OPT_SLOTS},
     {"epc", required_argument, NULL, OPT_EPC},
     {"log-level", required_argument, NULL, OPT_LEVEL},
@@ -173,6 +178,8 @@ static bool option_take(struct options *o, int c, char *value, struct err *e)
     }
     if (c == OPT_CPU)
         return cpu_parse(value, &o->inventory.cpu_milli, e) || err_wrap(e, "--cpu");
+    if (c == OPT_QUOTA)
+        return bytes_parse(value, &o->quota, e) || err_wrap(e, "--artifact-quota");
     if (c == OPT_MEMORY)
         return bytes_parse(value, &o->inventory.memory_bytes, e) || err_wrap(e, "--memory");
     if (c == OPT_EPC)
@@ -195,6 +202,7 @@ static bool options_parse(struct options *o, int argc, char **argv, struct err *
     int c;
 
     o->level = LOG_INFO;
+    o->quota = 16ull << 30;
     o->source.privlevel = -1;
     o->inventory.labels = o->labels;
     while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
@@ -331,6 +339,9 @@ static bool begin(struct program *p, struct err *e)
         !images_init(&p->images, &p->uv, p->data_fd, p->data, p->o.oci_layouts, e))
         return false;
     p->artifacts.client = p->client;
+    p->artifacts.store.quota = p->o.quota;
+    p->artifacts.store.needed = keeps_need;
+    p->artifacts.store.user = &p->keeps;
     p->keeps.artifacts = &p->artifacts;
     p->keeps.images = &p->images;
     p->keeps.epochs = &p->epochs;

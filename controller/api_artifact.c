@@ -283,10 +283,15 @@ static void fetch_pump(struct rpc_call *call, struct fetch *f)
 /* A node may fetch what a keep bound to it needs, nothing else. */
 static bool fetch_allowed(const struct node *n, const char *digest)
 {
-    for (size_t i = 0; n != NULL && i < n->keeps.n; i++)
-        if (keep_live(n->keeps.v[i]) &&
-            strcmp(n->keeps.v[i]->msg->spec->artifact_digest, digest) == 0)
+    for (size_t i = 0; n != NULL && i < n->keeps.n; i++) {
+        const struct keep *k = n->keeps.v[i];
+        const Bailey__V1__Runtime *r = k->workload->msg->spec->runtime;
+
+        if (keep_live(k) &&
+            (strcmp(k->msg->spec->artifact_digest, digest) == 0 ||
+             (r != NULL && r->initrd != NULL && strcmp(r->initrd->digest, digest) == 0)))
             return true;
+    }
     return false;
 }
 

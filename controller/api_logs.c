@@ -70,6 +70,14 @@ static bool reachable(const struct keep *k)
     return k->node != NULL && k->node->session != NULL && session_ready(k->node->session);
 }
 
+static void ended_begin(struct logs *l, const struct workload *w,
+                        const Bailey__V1__LogsRequest *q)
+{
+    for (size_t i = 0; i < w->keeps.n; i++)
+        if (!keep_live(w->keeps.v[i]) && reachable(w->keeps.v[i]))
+            reading_begin(l, w->keeps.v[i], q);
+}
+
 static void on_message(struct rpc_call *call, const ProtobufCMessage *base, void *user)
 {
     const Bailey__V1__LogsRequest *q = (const Bailey__V1__LogsRequest *)base;
@@ -97,7 +105,13 @@ static void on_message(struct rpc_call *call, const ProtobufCMessage *base, void
     for (size_t i = 0; w != NULL && i < w->keeps.n; i++)
         if (keep_live(w->keeps.v[i]) && reachable(w->keeps.v[i]))
             reading_begin(l, w->keeps.v[i], q);
-    if (l->open == 0) {
+    /* a workload that runs no more: what it wrote last */
+    if (w != NULL && l->open == 0)
+        ended_begin(l, w, q);
+    if (l->open == 0 && w != NULL && w->keeps.n == 0) {
+        err_set(&e, ERR_MISSING, "logs.no-keep", "workload %.64s has had no keep", q->name);
+        rpc_finish(call, &e);
+    } else if (l->open == 0) {
         err_set(&e, ERR_UNAVAIL, "logs.node-away", "no node that has the output is connected");
         rpc_finish(call, &e);
     }
