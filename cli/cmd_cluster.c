@@ -17,6 +17,8 @@ static void show_status(struct cli *c, const Bailey__V1__StatusResponse *s)
                s->nodes_verified);
     buf_printf(&out, "workloads   %u\n", s->workloads);
     buf_printf(&out, "keeps       %u running, %u pending\n", s->keeps_running, s->keeps_pending);
+    if (s->suspended[0] != '\0')
+        buf_printf(&out, "SUSPENDED   %s\n", s->suspended);
     if (s->keeps_moving > 0)
         buf_printf(&out, "moving      %u keeps have to leave their nodes\n", s->keeps_moving);
     if (s->nodes_cordoned > 0)

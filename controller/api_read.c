@@ -7,6 +7,7 @@
 #include "controller/collateral.h"
 #include "controller/move.h"
 #include "controller/reply.h"
+#include "controller/rollback.h"
 #include "controller/view.h"
 
 #define LIST_DEFAULT 500
@@ -206,6 +207,7 @@ void api_status(struct rpc_call *call, const ProtobufCMessage *base, void *user)
     const struct workload *w;
     const struct node *n;
     const struct keep *k;
+    struct err suspended = {0};
     char at[TIME_TEXT];
     AUTO_ARENA struct arena a;
 
@@ -232,6 +234,8 @@ void api_status(struct rpc_call *call, const ProtobufCMessage *base, void *user)
     for (size_t i = 0; (k = map_next(&st->keeps, &i)) != NULL;)
         out.keeps_moving += keep_moving(k);
     collateral_watch(st, &out.collateral_expired, &out.collateral_expiring);
+    if (!rollback_admits(st, &(struct rpc_method){.name = "Apply"}, &suspended))
+        out.suspended = suspended.msg;
     out.policy_revision = st->cluster->policy_revision;
     out.policies = (uint32_t)st->policies.n;
     if (!view_exceptions(st, NULL, &a, &out.exceptions, &out.n_exceptions))

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "controller/audit.h"
 #include "controller/txn.h"
 
 struct piece {
@@ -213,6 +214,10 @@ bool collateral_offer(struct state *st, const struct endorsement_proof *proof, s
     snprintf(key, sizeof key, "collateral/%s", p->msg->key);
     txn_put(st, key, &p->msg->base);
     log_info("collateral kept", LOG_STR("key", p->msg->key), LOG_STR("source", source));
+    audit_record(st, &(struct audit_entry){.v = {[AUDIT_ACTOR] = "controller",
+                                                 [AUDIT_ACTION] = "collateral.kept",
+                                                 [AUDIT_OBJECT] = p->msg->key,
+                                                 [AUDIT_BECAUSE] = source}});
     *out = COLLATERAL_STORED;
     return true;
 }

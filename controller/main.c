@@ -30,6 +30,7 @@
 
 static const char usage[] =
     "Usage: bailey-controller --data DIR [OPTION]...\n"
+    "       bailey-controller backup|restore|fsck --help\n"
     "Decides which keeps run on which nodes. The first start makes the cluster in DIR.\n"
     "\n"
     "  --data DIR               where the cluster lives (required)\n"

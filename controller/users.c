@@ -129,6 +129,10 @@ bool user_adopt(struct state *st, struct bytes cert_pem, struct err *e)
 static bool request_check(const struct state *st, const Bailey__V1__CreateUserRequest *r,
                           struct err *e)
 {
+    if (strcmp(r->name, "controller") == 0)
+        return err_set(e, ERR_INPUT, "user.reserved-name",
+                       "in the audit log this name means the controller itself"),
+               err_field(e, "name"), err_mend(e, "take another name");
     if (!name_check(r->name, "name", e))
         return false;
     if (!role_is_user(r->role))
