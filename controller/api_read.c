@@ -8,6 +8,7 @@
 #include "controller/move.h"
 #include "controller/reply.h"
 #include "controller/rollback.h"
+#include "controller/share.h"
 #include "controller/view.h"
 
 #define LIST_DEFAULT 500
@@ -241,5 +242,7 @@ void api_status(struct rpc_call *call, const ProtobufCMessage *base, void *user)
     if (!view_exceptions(st, NULL, &a, &out.exceptions, &out.n_exceptions))
         out.n_exceptions = 0;
     count_classes(st, &a, &out);
+    if (!share_reserve_lines(st, &a, &out.reserve_short, &out.n_reserve_short))
+        out.n_reserve_short = 0;
     reply_settled((struct state *)user, call, &out.base);
 }

@@ -2,6 +2,7 @@
 #include "controller/api.h"
 #include "controller/reconcile.h"
 #include "controller/reply.h"
+#include "controller/share.h"
 #include "scheduler/why.h"
 
 #define WHY_LIMIT (24u << 20)
@@ -117,6 +118,17 @@ static bool put_near_misses(const struct why *y, struct arena *a, Bailey__V1__Ex
     return true;
 }
 
+/* The nodes may all be fine: then a quota is in the way, and said first. */
+static char *summary(const struct workload *w, const char *of_nodes, struct arena *a)
+{
+    char quota[320];
+
+    if (w->over_quota == NULL)
+        return text(of_nodes);
+    (void)share_pending(w, quota, sizeof quota);
+    return text(arena_printf(a, "%s; %s", quota, of_nodes));
+}
+
 bool explain(struct state *st, const struct workload *w, const char *node, uint32_t nodes_per_class,
              struct arena *a, Bailey__V1__Explanation **out, struct err *e)
 {
@@ -134,7 +146,7 @@ bool explain(struct state *st, const struct workload *w, const char *node, uint3
         m->wanted = y.wanted;
         m->placed = y.placed;
         m->pending = y.pending;
-        m->summary = text(y.summary);
+        m->summary = summary(w, y.summary, a);
     }
     if (m == NULL || !put_classes(&y, a, m) || !put_near_misses(&y, a, m))
         return err_set(e, ERR_LIMIT, "api.answer-too-large", "the explanation is too large"),

@@ -13,6 +13,7 @@
 #include "controller/authorize.h"
 #include "controller/ca_api.h"
 #include "controller/reply.h"
+#include "controller/share.h"
 #include "controller/txn.h"
 
 static const char *who(const struct state *st, struct rpc_call *call)
@@ -158,6 +159,8 @@ static bool settings_check(const struct state *st, const Bailey__V1__ClusterSett
 
     if (s == NULL)
         return err_set(e, ERR_INPUT, "settings.missing", "no settings"), err_field(e, "settings");
+    if (!share_settings_check(s, e))
+        return false;
     if (s->n_require_approval > 16 || s->n_auto_approve > 64)
         return err_set(e, ERR_LIMIT, "settings.too-many", "too many entries"),
                err_field(e, "settings");
@@ -203,6 +206,7 @@ static void set_settings(struct rpc_call *call, const ProtobufCMessage *base, vo
               st->cluster->settings->n_require_approval,
               st->cluster->settings->approve_nodes ? "by hand or rule" : "by their token");
     admission_settings_changed(st);
+    share_settings_changed(st);
     out.settings = st->cluster->settings;
     reply_settled(st, call, &out.base);
 }

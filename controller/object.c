@@ -5,8 +5,9 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "base/str.h"
-#include "controller/runtime_label.h"
 #include "controller/admission.h"
+#include "controller/runtime_label.h"
+#include "controller/share.h"
 #include "controller/state.h"
 #include "controller/txn.h"
 
@@ -194,6 +195,7 @@ void keep_publish(struct state *st, struct keep *k)
                                        k->msg->status->move != NULL};
     struct err e = {0};
 
+    share_count(st, k, keep_live(k));
     if (!keep_live(k) || k->node == NULL || k->node->handle == NODE_NONE) {
         fleet_keep_remove(st->fleet, k->id);
         return;
@@ -221,6 +223,7 @@ static void object_fini(struct object *o)
 
 void keep_forget(struct state *st, struct keep *k)
 {
+    share_count(st, k, false);
     fleet_keep_remove(st->fleet, k->id);
     map_remove(&st->keeps, bytes_str(k->object.key));
     map_remove(&st->keeps_by_uid, bytes_str(k->msg->metadata->uid));

@@ -12,12 +12,13 @@
 #include "controller/reconcile_int.h"
 #include "controller/revocation.h"
 #include "controller/rollback.h"
+#include "controller/share.h"
 #include "controller/txn.h"
 
 struct reconciler {
     uv_timer_t timer;
-    bool due;      /* some workload is */
-    bool capacity; /* every pending workload is */
+    bool due;        /* some workload is */
+    uint32_t causes; /* every pending workload is that waits for one of these */
 };
 
 static void on_timer(uv_timer_t *t)
@@ -67,10 +68,15 @@ void reconcile_workload(struct state *st, struct workload *w)
         st->reconciler->due = true;
 }
 
-void reconcile_capacity(struct state *st)
+void reconcile_cause(struct state *st, uint32_t causes)
 {
     if (st->reconciler != NULL)
-        st->reconciler->capacity = true;
+        st->reconciler->causes |= causes;
+}
+
+void reconcile_capacity(struct state *st)
+{
+    reconcile_cause(st, QUEUE_ALL);
 }
 
 void reconcile_node(struct state *st, struct node *n)
@@ -126,7 +132,7 @@ void keep_end(struct state *st, struct keep *k, const char *reason, const char *
     revocation_over(st, k);
     event_add(st, &k->object, strcmp(reason, "keep.ended") == 0 ? "normal" : "warning", reason,
               "controller", "%s", why);
-    reconcile_capacity(st);
+    reconcile_cause(st, QUEUE_ROOM | QUEUE_QUOTA);
     if (k->node != NULL)
         node_say_drained(st, k->node);
 }
@@ -214,13 +220,68 @@ static void reconcile_one(struct state *st, struct workload *w)
         reconcile_wake(w, w->retry_at_ms);
 }
 
-static int by_priority(const void *x, const void *y)
+/* What is tried, in the order of the queue. */
+struct due {
+    struct workload **v;
+    struct queue_entry *order;
+    size_t n;
+};
+
+static struct queue_entry entry_of(struct state *st, const struct workload *w, size_t index)
+{
+    const struct resources *need = &w->demand.need;
+    uint64_t live = 0, want = w->msg->spec->replicas, asks;
+
+    for (size_t i = 0; i < w->keeps.n && live < want; i++)
+        live += keep_live(w->keeps.v[i]);
+    asks = want - live;
+    return (struct queue_entry){.id = index,
+                                .priority = w->demand.priority,
+                                .namespace = share_of(st, w),
+                                .since_ms = w->wait.since_ms,
+                                .asks = {.used = {need->cpu_milli * asks, need->memory * asks,
+                                                  need->tee_slots * asks, need->epc * asks},
+                                         .keeps = asks}};
+}
+
+static int by_id(const void *x, const void *y)
 {
     const struct workload *a = *(struct workload *const *)x, *b = *(struct workload *const *)y;
 
-    if (a->demand.priority != b->demand.priority)
-        return a->demand.priority > b->demand.priority ? -1 : 1;
     return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static void due_order(struct state *st, struct due *d)
+{
+    const struct queue_use *use;
+    size_t namespaces;
+
+    d->order = calloc(d->n + 1, sizeof *d->order);
+    BUG_ON(d->order == NULL);
+    if (d->n > 1)
+        qsort(d->v, d->n, sizeof d->v[0], by_id);
+    for (size_t i = 0; i < d->n; i++)
+        d->order[i] = entry_of(st, d->v[i], i);
+    use = share_use(st, &namespaces);
+    queue_order(d->order, d->n, use, namespaces, state_now_ms(st));
+}
+
+/* True when what happened is what it waits for, and it has waited long enough since its last try.
+ */
+static bool woken(struct state *st, struct workload *w, uint32_t causes)
+{
+    if (causes == 0 || w->pending + w->waiting == 0)
+        return false;
+    switch (queue_wake(&w->wait, causes, state_now_ms(st))) {
+    case QUEUE_NOW:
+        return true;
+    case QUEUE_LATER:
+        reconcile_wake(w, w->wait.not_before_ms);
+        return false;
+    case QUEUE_SLEEP:
+    default:
+        return false;
+    }
 }
 
 static void set_timer(struct state *st)
@@ -245,20 +306,26 @@ void reconcile_run(struct state *st)
     struct reconciler *r = st->reconciler;
     VEC(struct workload *) due = {0};
     struct workload *w;
+    struct due d;
+    uint32_t causes;
 
     if (r == NULL || st->stopping || revocation_committing(st) || rollback_suspected(st) ||
-        (!r->due && !r->capacity))
+        (!r->due && r->causes == 0))
         return;
+    causes = r->causes;
     for (size_t i = 0; (w = map_next(&st->workloads, &i)) != NULL;)
-        if (w->due || (r->capacity && w->pending + w->waiting > 0))
+        if (w->due || woken(st, w, causes))
             BUG_ON(!vec_push(&due, w));
-    r->due = r->capacity = false;
+    r->due = false;
+    r->causes = 0;
     if (state_wall_ms(st) / 1000 >= st->effective->next_s)
         effective_tick(st);
-    if (due.n > 1)
-        qsort(due.v, due.n, sizeof due.v[0], by_priority);
-    for (size_t i = 0; i < due.n; i++)
-        reconcile_one(st, due.v[i]);
+    d = (struct due){.v = due.v, .n = due.n};
+    due_order(st, &d);
+    for (size_t i = 0; i < d.n; i++)
+        reconcile_one(st, d.v[d.order[i].id]);
+    free(d.order);
     vec_fini(&due);
+    share_reserve_watch(st);
     set_timer(st);
 }

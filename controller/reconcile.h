@@ -12,6 +12,8 @@ void reconcile_fini(struct state *st);
 /* Causes. */
 void reconcile_workload(struct state *st, struct workload *w); /* its spec or keeps changed */
 void reconcile_capacity(struct state *st);                     /* something got room, or trust */
+/* Wakes the workloads that wait for one of these; enum queue_cause. */
+void reconcile_cause(struct state *st, uint32_t causes);
 void reconcile_node(struct state *st, struct node *n);         /* its keeps may have to go */
 
 /* Says so, once it is drained and nothing runs on it. */

@@ -13,6 +13,7 @@
 #include "controller/receipt.h"
 #include "controller/reconcile.h"
 #include "controller/reconcile_int.h"
+#include "controller/share.h"
 #include "controller/txn.h"
 
 bool keep_complete(const struct workload *w, const struct keep *k)
@@ -85,6 +86,8 @@ static void keep_bind(struct state *st, struct workload *w, uint32_t replica,
     BUG_ON(k == NULL);
     k->id = d->keep;
     keep_publish(st, k);
+    if (st->related > 0)
+        reconcile_cause(st, QUEUE_NEIGHBOUR);
     metrics_placed(st->metrics);
     if (old != NULL) {
         old->replacement = k;
@@ -222,14 +225,13 @@ static void bind_all(struct state *st, struct workload *w, const struct need *ne
 {
     size_t all = need->missing + need->replaced, used = w->keeps.n + all + 1, at = 0, cursor = 0;
     uint8_t *taken = numbers(w, used);
-    uint32_t bound = 0;
 
     for (size_t i = 0; i < all; i++) {
         struct keep *old = NULL;
 
         if (v[i].node == NODE_NONE)
             continue;
-        if (bound++ >= need->missing)
+        if (i >= need->missing)
             old = next_moving(w, &cursor);
         while (taken[at] != 0)
             at++;
@@ -248,7 +250,7 @@ static void say_pending(struct state *st, struct workload *w, uint32_t pending, 
         return;
     if (pending > 0 && w->pending != pending)
         event_add(st, &w->object, "warning", "workload.pending", "controller",
-                  "%u without a place: %s", pending, placing_text(&w->last, why, sizeof why));
+                  "%u without a place: %s", pending, share_pending(w, why, sizeof why));
     if (waiting > 0 && w->waiting != waiting)
         event_add(st, &w->object, "warning", "workload.cannot-move", "controller",
                   "%u have no other place: %s", waiting, placing_text(&w->last, why, sizeof why));
@@ -257,29 +259,59 @@ static void say_pending(struct state *st, struct workload *w, uint32_t pending, 
     txn_show(st, &w->object);
 }
 
+/* What it waits for now, if it waits. */
+static void queue_up(struct state *st, struct workload *w, uint32_t placed)
+{
+    if (w->pending + w->waiting == 0 || placed > 0)
+        queue_done(&w->wait);
+    if (w->pending + w->waiting > 0)
+        queue_failed(&w->wait, queue_causes(&w->last, w->all_or_nothing, w->over_quota != NULL),
+                     state_now_ms(st));
+}
+
+/* Decides one kind of places: of missing replicas, or of keeps that move, which may have what the
+ * cluster keeps in reserve. Adds to w->last. */
+static void choose(struct state *st, struct workload *w, bool moves, struct decision *v, uint32_t n)
+{
+    struct placing p = {0};
+    struct err e = {0};
+
+    if (n == 0)
+        return;
+    w->demand.gang = w->all_or_nothing && !moves; /* moves go one by one */
+    w->demand.may_use_reserve = moves;
+    if (!(workload_relate(st, w, &e) &&
+          place(st->fleet, &w->demand, state_wall_ms(st), v, n, &p, &e))) {
+        log_error("placing failed", LOG_STR("workload", w->object.key), LOG_ERR(&e));
+        p = (struct placing){.pending = n};
+    }
+    w->last.placed += p.placed;
+    w->last.pending += p.pending;
+    if (p.pending > 0)
+        memcpy(w->last.tally, p.tally, sizeof p.tally);
+}
+
 void reconcile_place(struct state *st, struct workload *w, uint32_t want)
 {
     struct need need = need_of(st, w, want);
-    size_t all = need.missing + need.replaced;
-    struct decision *v = calloc(all + 1, sizeof *v);
-    uint32_t placed, pending;
-    struct err e = {0};
+    uint32_t missing = need.missing, waiting, pending;
+    struct decision *v;
 
+    need.missing = share_room(st, w, missing, &w->over_quota);
+    if (w->all_or_nothing && need.missing < missing)
+        need.missing = 0;
+    v = calloc(need.missing + need.replaced + 1, sizeof *v);
     BUG_ON(v == NULL);
     memset(&w->last, 0, sizeof w->last);
-    for (size_t i = 0; i < all; i++)
+    for (size_t i = 0; i < need.missing + need.replaced; i++)
         v[i] = (struct decision){st->next_id++, NODE_NONE};
-    w->demand.gang = w->all_or_nothing && need.replaced == 0; /* moves go one by one */
-    if (all > 0 && !(workload_relate(st, w, &e) &&
-                     place(st->fleet, &w->demand, state_wall_ms(st), v, all, &w->last, &e))) {
-        log_error("placing failed", LOG_STR("workload", w->object.key), LOG_ERR(&e));
-        w->last.pending = (uint32_t)all;
-        w->last.placed = 0;
-    }
-    placed = w->last.placed;
+    choose(st, w, false, v, need.missing);
+    pending = w->last.pending;
+    choose(st, w, true, v + need.missing, need.replaced);
+    waiting = w->last.pending - pending;
     bind_all(st, w, &need, v);
-    pending = need.missing > placed ? need.missing - placed : 0;
-    say_pending(st, w, pending, w->last.pending - pending);
+    say_pending(st, w, missing - need.missing + pending, waiting);
+    queue_up(st, w, w->last.placed);
     reconcile_preempt(st, w, pending);
     free(v);
 }

@@ -10,6 +10,7 @@
 #include "config/convert_facts.h"
 #include "controller/access.h"
 #include "controller/effective.h"
+#include "controller/share.h"
 #include "controller/txn.h"
 
 #define KILL_GRACE_MS 10000 /* from deciding to end a keep to its certain end */
@@ -87,7 +88,7 @@ bool state_init(struct state *st, uv_loop_t *loop, struct store *store, const st
     if (st->fleet == NULL || st->cluster == NULL || st->verifier == NULL)
         return err_set(e, ERR_NOMEM, "state.memory", "no memory");
     bailey__v1__cluster_record__init(st->cluster);
-    if (!access_init(st, e))
+    if (!share_init(st, e) || !access_init(st, e))
         return false;
     st->started_wall_ms = state_wall_ms(st);
     st->started_ms = state_now_ms(st);
@@ -336,6 +337,7 @@ bool state_load(struct state *st, struct err *e)
             !store_each(st->store, bytes_str(kinds[i].prefix), kinds[i].load, st, e))
             return false;
     st->committed = st->cluster->revision;
+    share_settings_changed(st);
     return access_load(st, e) && collateral_load(st, e);
 }
 
@@ -354,6 +356,7 @@ void state_fini(struct state *st)
         effective_fini(st->effective);
     free(st->effective);
     trust_forget_all(st);
+    share_fini(st);
     for (size_t i = 0; (t = map_next(&st->tokens, &i)) != NULL;) {
         free(t->key);
         message_free(&t->msg->base);

@@ -14,6 +14,7 @@
 #include "controller/store.h"
 #include "scheduler/place.h"
 #include "scheduler/policy.h"
+#include "scheduler/queue.h"
 
 #define KEEP_STATE(s) BAILEY__V1__KEEP_STATUS__STATE__##s
 #define NODE_LINK(s) BAILEY__V1__NODE_STATUS__LINK__##s
@@ -58,6 +59,7 @@ struct keep {
     enum command sent;        /* to the node's session of now */
     int64_t stop_sent_ms;     /* boottime */
     struct keep *replacement; /* while its workload is reconciled: who takes its place */
+    bool counted;             /* in its namespace's use; share.h */
     bool canary_waits;        /* likewise: a revocation moves another keep first */
 };
 
@@ -77,15 +79,17 @@ struct workload {
     struct policy_rules trust; /* what holds for it: its own rules, policies, exceptions */
     struct placing last;       /* why replicas are pending */
     uint32_t pending;
-    uint32_t waiting;      /* keeps that have to move and have no other place */
-    uint32_t surge;        /* while it is reconciled: keeps to start beyond its replicas */
-    uint32_t surge_most;   /* likewise: keeps that may be there beyond its replicas */
-    uint32_t failures;     /* in a row, of keeps that nobody told to end */
-    int64_t preempt_at_ms; /* boottime: no room is made for it at others' cost before */
-    int64_t retry_at_ms;   /* boottime: nothing is placed before */
-    char retry_why[128];   /* how the last of those keeps ended */
-    int64_t wake_ms;       /* boottime when it must be looked at again; INT64_MAX: not */
-    bool due;              /* to be reconciled */
+    uint32_t waiting;       /* keeps that have to move and have no other place */
+    struct queue_wait wait; /* for what its pending replicas and moving keeps wait */
+    const char *over_quota; /* what its namespace's quota lacks for a pending replica, or NULL */
+    uint32_t surge;         /* while it is reconciled: keeps to start beyond its replicas */
+    uint32_t surge_most;    /* likewise: keeps that may be there beyond its replicas */
+    uint32_t failures;      /* in a row, of keeps that nobody told to end */
+    int64_t preempt_at_ms;  /* boottime: no room is made for it at others' cost before */
+    int64_t retry_at_ms;    /* boottime: nothing is placed before */
+    char retry_why[128];    /* how the last of those keeps ended */
+    int64_t wake_ms;        /* boottime when it must be looked at again; INT64_MAX: not */
+    bool due;               /* to be reconciled */
 };
 
 struct node {
@@ -96,10 +100,11 @@ struct node {
     VEC(struct keep *) keeps; /* ended ones too */
     struct facts facts;       /* where has_facts */
     bool has_facts;
-    bool known;               /* facts were verified once, and may not count any more */
+    bool known; /* facts were verified once, and may not count any more */
     Bailey__V1__Evidence
         *evidence;          /* of Intel platforms: what the facts are from; owned, or NULL */
-    int64_t cert_until_s;   /* wall; the end of the last certificate that it got; 0: not since our start */
+    int64_t cert_until_s;   /* wall; the end of the last certificate that it got; 0: not since our
+                               start */
     char cert_issuer[64];   /* key identifier of who signed it, hex; "": not since our start */
     bool ca_known;          /* its agent keeps the authorities of now */
     int64_t verified_at_ms; /* wall */
@@ -107,9 +112,10 @@ struct node {
     int64_t last_seen_ms;   /* wall; 0: not since our start */
     bool seen;              /* since our start */
     bool said_lost;         /* the event was made */
-    int64_t fresh_after_ms; /* wall; evidence verified before admits nothing new; 0: none is asked */
-    uint64_t told_print;    /* of the revocations that its session was told last */
-    uint64_t awaits;        /* policy revision that its agent has not confirmed yet; 0: none */
+    int64_t
+        fresh_after_ms;  /* wall; evidence verified before admits nothing new; 0: none is asked */
+    uint64_t told_print; /* of the revocations that its session was told last */
+    uint64_t awaits;     /* policy revision that its agent has not confirmed yet; 0: none */
 };
 
 struct token {
@@ -121,11 +127,12 @@ struct options { /* as given on the command line */
     bool allow_simulated;
     int64_t lease_ms;
     int64_t renew_ms;
-    int64_t move_grace_ms; /* how long what is refused may wait for its replacement */
+    int64_t move_grace_ms;  /* how long what is refused may wait for its replacement */
     uint32_t guard_percent; /* of the nodes that one revocation may name without an override */
 };
 
 struct access;
+struct shares;
 struct audit;
 struct txn;
 struct metrics;
@@ -161,10 +168,12 @@ struct state {
     uint64_t committed; /* revision that is durable */
     struct txn *txn;
     struct access *access; /* access.h */
+    struct shares *shares; /* share.h */
     struct watcher *watchers;
     struct reconciler *reconciler;
     struct revoker *revoker; /* revocation.h */
-    uint64_t policy_committed; /* cluster.policy_revision as of what is durable: others are told this */
+    uint64_t
+        policy_committed; /* cluster.policy_revision as of what is durable: others are told this */
     bool stopping;
 };
 

@@ -6,6 +6,7 @@
 #include "controller/reconcile.h"
 #include "controller/revocation.h"
 #include "controller/rolling.h"
+#include "controller/share.h"
 
 static Bailey__V1__Object *view_new(struct arena *a)
 {
@@ -36,7 +37,7 @@ static const char *phase(const struct workload *w, uint32_t running, uint32_t ke
 static const char *pending_text(const struct state *st, const struct workload *w, char *out,
                                 size_t size)
 {
-    size_t n = strlen(placing_text(&w->last, out, size - 100));
+    size_t n = strlen(share_pending(w, out, size - 100));
 
     if (w->last.tally[OBSTACLE_REVOKED] == 0)
         return out;
