@@ -27,6 +27,7 @@ add_test(NAME e2e/probe COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/e2e/te
 set_tests_properties(e2e/probe PROPERTIES LABELS e2e TIMEOUT 300
   ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin;BAILEY_TESTS=${PROJECT_BINARY_DIR}/tests;BAILEY_GUEST_ROOT=$ENV{BAILEY_GUEST_ROOT}")
 bailey_unit(test_source_device LINK agent)
+bailey_fuzz(fuzz_source LINK agent)
 add_library(dcap_played MODULE ${PROJECT_SOURCE_DIR}/tests/tools/dcap_played.c)
 target_link_libraries(dcap_played PRIVATE house_warnings)
 bailey_unit(test_source_probe LINK agent)
