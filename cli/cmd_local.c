@@ -186,9 +186,12 @@ enum exit_code cmd_completion(struct cli *c)
 {
     AUTO_BUF struct buf out = {0};
 
-    if (strcmp(c->args.operand[0], "bash") != 0)
-        return cli_usage(c, "there is completion for bash");
-    completion_bash(&out);
+    if (strcmp(c->args.operand[0], "bash") == 0)
+        completion_bash(&out);
+    else if (strcmp(c->args.operand[0], "man") == 0)
+        man_format(options_of_all, &out);
+    else
+        return cli_usage(c, "there is completion for bash, and the manual page, man");
     output_put(&c->out, &out);
     return EXIT_OK;
 }

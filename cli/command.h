@@ -139,6 +139,9 @@ const struct command *command_find(const char *name);
 /* help.c: the overview for NULL, or one command's page; a bash completion script. */
 void help_format(const struct command *c, struct buf *out);
 void completion_bash(struct buf *out);
+/* man.c: the manual page bailey(1) for groff; common: options that every command has. */
+void man_format(uint64_t common, struct buf *out);
+extern const uint64_t options_of_all;
 
 /* One run of the program. */
 struct client;

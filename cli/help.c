@@ -24,7 +24,7 @@ static void options(uint64_t set, const char *title, struct buf *out)
             option_line((enum option_id)i, out);
 }
 
-static const uint64_t common = OPT(HELP) | OPT(OUTPUT) | OPT(COLOUR) | OPT(CONTEXT) | OPT(TIMEOUT);
+const uint64_t options_of_all = OPT(HELP) | OPT(OUTPUT) | OPT(COLOUR) | OPT(CONTEXT) | OPT(TIMEOUT);
 
 void help_format(const struct command *c, struct buf *out)
 {
@@ -34,14 +34,14 @@ void help_format(const struct command *c, struct buf *out)
         if (c->detail != NULL)
             buf_printf(out, "\n%s", c->detail);
         options(c->options, "options", out);
-        options(common, "options of every command", out);
+        options(options_of_all, "options of every command", out);
         return;
     }
     buf_puts(out, "bailey: keeps on hosts that nobody has to trust blindly\n\n"
                   "usage: bailey COMMAND [OPTION...]\n\ncommands:\n");
     for (c = command_table; c->name != NULL; c++)
         buf_printf(out, "  %-17s %s\n", c->name, c->about);
-    options(common, "options of every command", out);
+    options(options_of_all, "options of every command", out);
     buf_puts(out,
              "\n`bailey help COMMAND` says more. Ends with 0 ok, 1 error, 2 usage, 3 not found, "
              "4 denied,\n5 conflict, 6 unplaceable or untrusted, 7 time is up, 8 unreachable.\n");
@@ -79,7 +79,7 @@ static void completion_case(const struct command *c, struct buf *out)
 
     buf_printf(out, "    '%s') opts='", c->name);
     for (size_t i = 0; i < OPT_IDS; i++)
-        if (((common | c->options) & UINT64_C(1) << i) != 0)
+        if (((options_of_all | c->options) & UINT64_C(1) << i) != 0)
             buf_printf(out, "--%s ", option_table[i].name);
     buf_puts(out, "' words='");
     if (c->complete != NULL && strcmp(c->complete, "COMMAND") == 0)

@@ -34,7 +34,7 @@ struct http_server {
     void *user;
     struct conn *first, **last;
     size_t n, open; /* connections, and those that are not closing */
-    bool local; /* listens on a loopback address */
+    bool local;     /* listens on a loopback address */
     bool closing;
 };
 

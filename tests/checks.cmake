@@ -9,6 +9,7 @@ bailey_check(catalog ${checks_dir}/check_catalog)
 bailey_check(layers ${checks_dir}/check_layers)
 bailey_check(proto ${checks_dir}/check_proto ${PROJECT_BINARY_DIR}/proto/descriptors.bin)
 bailey_check(style ${checks_dir}/check_style)
+bailey_check(install ${checks_dir}/check_install ${PROJECT_BINARY_DIR})
 bailey_check(planted-violations ${checks_dir}/test_checks.py)
 if(NOT BAILEY_SANITIZE AND NOT BAILEY_COVERAGE) # instrumented code names what the runtime needs
   set(pure)
