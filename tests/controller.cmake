@@ -13,6 +13,7 @@ bailey_bench(submit ${PROJECT_SOURCE_DIR}/tests/bench/submit.c LINK agent_loader
 bailey_unit(test_reconcile LINK controller)
 bailey_unit(test_placement LINK controller)
 bailey_unit(test_move LINK controller)
+bailey_unit(test_revocation LINK controller agent)
 bailey_unit(test_collateral LINK controller attest_sim)
 bailey_unit(test_forecast LINK controller attest_sim)
 
@@ -29,3 +30,8 @@ set_tests_properties(e2e/revoke PROPERTIES LABELS e2e TIMEOUT 900
 
 # From the commit of a revocation to the last keep's stop, over TLS, beside plan and bare messages.
 bailey_bench(revoke ${PROJECT_SOURCE_DIR}/tests/bench/revoke.c LINK agent attest_sim attest rpc proto base PkgConfig::CRYPTO)
+
+# Who may call what; second persons; the CA's rotation.
+bailey_unit(test_authorize LINK controller)
+bailey_unit(test_approval LINK controller)
+bailey_unit(test_authorities LINK controller)
