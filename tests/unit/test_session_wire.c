@@ -438,8 +438,8 @@ static void test_way_of_the_data(void **unused)
     char text[160];
 
     (void)unused;
-    make_agent(&milan, op, "milan-1", "vendor=amd,generation=milan");
-    make_agent(&genoa, op, "genoa-1", "vendor=amd,generation=genoa");
+    make_agent(&milan, op, "milan-1", "vendor=amd,generation=milan,chip=1");
+    make_agent(&genoa, op, "genoa-1", "vendor=amd,generation=genoa,chip=2");
 
     /* a token works once, and only for its name */
     token(op, "other", text);
@@ -534,7 +534,7 @@ static void test_identities(void **unused)
         rpc_stream_open(op, &bailey__v1__node_session__descriptor, "Connect", NULL, &callbacks, &g);
     WAIT(g.closed);
     assert_string_equal(g.end.reason, "auth.not-a-node");
-    make_agent(&g, op, "plain-1", "vendor=amd,generation=genoa");
+    make_agent(&g, op, "plain-1", "vendor=amd,generation=genoa,chip=2");
     cl = client_new(api_at, in_dir("plain-1.pem", cert), in_dir("plain-1.key", key));
     assert_null(call(cl, &bailey__v1__operator__descriptor, "Status", &r.base, &a, &e));
     assert_string_equal(e.reason, "auth.not-an-operator");
