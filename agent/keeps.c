@@ -148,8 +148,8 @@ static void keep_free(struct keep *k)
 
 static void folder_remove(struct keeps *all, const struct keep *k)
 {
-    static const char *const names[] = {KEEP_SPEC, KEEP_REPORT, CONTROL_SOCKET, KEEP_GROUP,
-                                        "log",     "log.1",     KEEP_LOADER_LOG};
+    static const char *const names[] = {KEEP_SPEC, KEEP_REPORT, CONTROL_SOCKET,  KEEP_GROUP,
+                                        "log",     "log.1",     KEEP_LOADER_LOG, "Enarx.toml"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         (void)unlinkat(k->dir_fd, names[i], 0);

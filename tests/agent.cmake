@@ -51,3 +51,4 @@ add_test(NAME e2e/runtime_artifacts
   COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/e2e/test_runtime_artifacts.py)
 set_tests_properties(e2e/runtime_artifacts PROPERTIES LABELS e2e TIMEOUT 600
   ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin")
+bailey_bench(start ${PROJECT_SOURCE_DIR}/tests/bench/start.c LINK agent_loader)

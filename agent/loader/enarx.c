@@ -122,12 +122,18 @@ static bool spawn(struct child *c, struct run *r, struct err *e)
 static bool start(const struct run_options *o, const struct limits *l, struct run *r, struct err *e)
 {
     AUTO_BUF struct buf text = {.limit = 1u << 20};
+    int folder = open(o->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     char path[700];
     struct child c = {.limits = l, .config = path, .module = o->artifact, .as_bytes = o->as_bytes};
+    bool ok;
 
+    if (folder < 0)
+        return err_errno(e, errno, "enarx.folder", "%s", o->folder);
     (void)snprintf(path, sizeof path, "%s/" ENARX_CONFIG, o->folder);
-    return enarx_config(o->spec, &text, e) &&
-           file_replace(AT_FDCWD, path, buf_bytes(&text), 0600, e) && spawn(&c, r, e);
+    ok = enarx_config(o->spec, &text, e) &&
+         file_replace(folder, ENARX_CONFIG, buf_bytes(&text), 0600, e);
+    (void)close(folder);
+    return ok && spawn(&c, r, e);
 }
 
 /* The pipe's end without a word: enarx was executed. */
