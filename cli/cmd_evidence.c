@@ -93,6 +93,7 @@ static void further(struct json *j, const Bailey__V1__Facts *f)
 
 /* What was asked, and what came of it. */
 struct asked {
+    const char *path; /* one of several; NULL: the only one */
     struct evidence_input in;
     struct evidence_options o;
     struct evidence_checks checks;
@@ -115,9 +116,12 @@ static void verdict_json(struct cli *c, const Bailey__V1__Facts *f, const struct
     const char *shape = evidence_technology(a->in.evidence);
     const Bailey__V1__Facts *m = f == NULL ? &nothing : f;
     AUTO_BUF struct buf out = {0};
-    struct json j = {.out = &out, .pretty = true};
+    /* of several, each is one line */
+    struct json j = {.out = &out, .pretty = a->path == NULL};
 
     json_object(&j);
+    if (a->path != NULL)
+        value(&j, "path", a->path);
     value(&j, "verdict", f != NULL ? "verified" : "refused");
     value(&j, "reason", f != NULL ? "" : a->why.reason);
     value(&j, "technology",
@@ -159,8 +163,10 @@ static enum exit_code report(struct cli *c, const struct facts *f, const struct 
     } else {
         char line[256];
 
+        if (asked->path != NULL)
+            output_printf(&c->out, "%s: ", asked->path);
         output_printf(&c->out, "verified: %s\n", facts_format(f, line, sizeof line));
-        if (c->out.format != OUTPUT_NAME) {
+        if (c->out.format != OUTPUT_NAME && asked->path == NULL) {
             AUTO_BUF struct buf yaml = {0};
 
             print_yaml(&m->base, &yaml);
@@ -194,34 +200,50 @@ static bool options_read(struct cli *c, struct evidence_options *o, uint8_t data
     return true;
 }
 
-static enum exit_code verify(struct cli *c, struct evidence_files *f)
+/* a->path and a->o are set. */
+static enum exit_code verify(struct cli *c, struct asked *a, struct evidence_files *f,
+                             const char *path)
 {
-    struct asked a = {0};
     struct facts facts = {0};
-    uint8_t data[64];
 
-    if (!options_read(c, &a.o, data))
-        return EXIT_USAGE;
-    if (!evidence_files_read(f, c->args.operand[0], cli_value(c, OPT_COLLATERAL, NULL), &c->err))
+    if (!evidence_files_read(f, path, cli_value(c, OPT_COLLATERAL, NULL), &c->err))
         return exit_code_of(&c->err);
-    a.in = evidence_files_input(f);
-    a.o.checks = &a.checks;
-    if (evidence_verify(&a.in, &a.o, &facts, &a.why))
-        return report(c, &facts, &a);
+    a->in = evidence_files_input(f);
+    a->o.checks = &a->checks;
+    if (evidence_verify(&a->in, &a->o, &facts, &a->why))
+        return report(c, &facts, a);
     if (c->out.format == OUTPUT_JSON) {
-        verdict_json(c, NULL, &a);
+        verdict_json(c, NULL, a);
     } else {
-        output_printf(&c->out, "refused: %s\n", a.why.reason);
-        c->err = a.why;
+        if (a->path != NULL)
+            output_printf(&c->out, "%s: ", a->path);
+        output_printf(&c->out, "refused: %s\n", a->why.reason);
+        c->err = a->why;
     }
     return EXIT_REFUSED;
 }
 
+/* All paths are judged, at one time; the worst verdict ends the program. What cannot be read ends
+ * it at once. */
 enum exit_code cmd_evidence_verify(struct cli *c)
 {
     static struct evidence_files f;
-    enum exit_code code = verify(c, &f);
+    struct evidence_options o;
+    uint8_t data[64];
+    enum exit_code worst = EXIT_OK;
 
-    evidence_files_fini(&f);
-    return code;
+    if (!options_read(c, &o, data))
+        return EXIT_USAGE;
+    for (size_t i = 0; i < c->args.n_operands; i++) {
+        const char *path = c->args.operand[i];
+        struct asked a = {.path = c->args.n_operands > 1 ? path : NULL, .o = o};
+        enum exit_code code = verify(c, &a, &f, path);
+
+        evidence_files_fini(&f);
+        f = (struct evidence_files){0};
+        if (code != EXIT_OK && code != EXIT_REFUSED)
+            return code;
+        worst = code == EXIT_REFUSED ? code : worst;
+    }
+    return worst;
 }

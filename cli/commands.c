@@ -220,14 +220,15 @@ const struct command command_table[] = {
      0, 1, OPT(FORCE), "prepare publish activate taint revoke", cmd_ca_rotate},
     {"ca trust", "", "learn the authorities of now into this context", NULL, 0, 0, 0, NULL,
      cmd_ca_trust},
-    {"evidence verify", "PATH", "judge attestation evidence, offline",
+    {"evidence verify", "PATH...", "judge attestation evidence, offline",
      "PATH is evidence, or a folder with evidence and the certificates and collateral that\n"
      "belong to it (report.bin, quote.bin, attestation_doc.cbor, cca_token.cbor, vcek.der,\n"
      "tcb_info.json, ...). What it is shows from the bytes. A guest that its host may debug is\n"
      "verified and said to be one; controllers refuse it.\n"
-     "Ends with 0 when it is verified and 6 when it is refused.\n\n"
+     "Ends with 0 when it is verified and 6 when it is refused. Of several paths, each gets a\n"
+     "line, with -o json a JSON object, and one refusal is enough for 6.\n\n"
      "  bailey evidence verify ./snp-genoa --at 2026-11-23T12:00:00Z -o json\n",
-     1, 1,
+     1, ARGS_OPERANDS,
      OPT(AT) | OPT(REPORT_DATA) | OPT(ALLOW_SIMULATED) | OPT(LENIENT) | OPT(SIGNATURES_ONLY) |
          OPT(COLLATERAL),
      "FILE", cmd_evidence_verify},
