@@ -209,6 +209,18 @@ class Sources(ClusterTest):
         self.assertIn("crystal-ball", said)
         self.assertEqual(os.listdir(t.mount), [])
 
+    def test_cca_through_the_same_interface(self):
+        t = self.tsm(simulate="technology=cca" + self.chip)
+        folder = self.c.path("cpak")
+        os.makedirs(folder)
+        subprocess.run([f"{TESTS}/sim_files", "technology=cca" + self.chip, folder], check=True,
+                       timeout=PATIENCE)
+        self.c.run("collateral", "import", folder)
+        self.node("realm", t)
+        self.assertEqual(self.status("realm")["declared"]["evidenceSource"],
+                         "configfs-tsm (arm_cca_guest)")
+        self.assertEqual(self.status("realm")["facts"]["vendor"], ["arm"])
+
     def test_doctor_says_which_sources_work(self):
         t = self.tsm(simulate="technology=cca" + self.chip)
         done = subprocess.run([f"{BIN}/bailey-agent", "doctor", "--tsm-path", t.mount, "-o", "json"],
