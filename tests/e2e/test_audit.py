@@ -320,6 +320,8 @@ class Rollback(unittest.TestCase):
         self.assertNotEqual(bad.code, 0)
         self.assertIn("audit.rollback-suspected", bad.err)
         c.run("get", "nodes")  # reading goes on
+        self.assertRegex(c.run("status", "-o", "json").json()["suspended"],
+                         "^rollback suspected: node (g1|m1) has seen")
         self.assertEqual(c.controller.end(), 0)
 
         c.options.append("--accept-rollback")
