@@ -52,3 +52,4 @@ add_test(NAME e2e/runtime_artifacts
 set_tests_properties(e2e/runtime_artifacts PROPERTIES LABELS e2e TIMEOUT 600
   ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin")
 bailey_bench(start ${PROJECT_SOURCE_DIR}/tests/bench/start.c LINK agent_loader)
+bailey_unit(test_revoked LINK agent)

@@ -13,7 +13,7 @@ bailey_bench(submit ${PROJECT_SOURCE_DIR}/tests/bench/submit.c LINK agent_loader
 bailey_unit(test_reconcile LINK controller)
 bailey_unit(test_placement LINK controller)
 bailey_unit(test_move LINK controller)
-bailey_unit(test_revocation LINK controller agent)
+bailey_unit(test_revocation LINK controller)
 bailey_unit(test_collateral LINK controller attest_sim)
 bailey_unit(test_forecast LINK controller attest_sim)
 
