@@ -353,8 +353,8 @@ static void test_cut_store(void **unused)
     static const char *const cuts[] = {
         "DELETE FROM record WHERE key=CAST('audit/tree' AS BLOB)",
         "UPDATE record SET value=zeroblob(9) WHERE key=CAST('audit/tree' AS BLOB)",
-        "DELETE FROM record WHERE key=(SELECT max(key) FROM record WHERE key<CAST('audit/f' AS "
-        "BLOB))",
+        ("DELETE FROM record WHERE key=(SELECT max(key) FROM record"
+         " WHERE key<CAST('audit/f' AS BLOB))"),
     };
     struct err e;
 
