@@ -247,8 +247,7 @@ const struct command command_table[] = {
      "too many nodes or leaves a workload without a replica. On a terminal it asks first.\n"
      "Ends with 6 when the guard stops it, 5 when the plan is not the expected one.\n\n"
      "  bailey revoke --vendor amd --generation milan --because \"arXiv 2605.12990\" --plan\n"
-     "  bailey revoke --generation genoa --firmware \"<1.55.39\" --because \"SB-3020\" --action "
-     "hold\n"
+     "  bailey revoke --vendor amd --firmware \"<1.55.39\" --because \"SB-3020\" --action hold\n"
      "  bailey revoke -f milan-badfuse.yaml --watch\n"
      "  bailey revoke amd-sb-3045      # a proposal that advisory import made\n",
      0, 1,

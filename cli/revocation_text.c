@@ -69,6 +69,7 @@ static void nodes_table(const Bailey__V1__RevocationPlan *p, bool colour, struct
 {
     static const struct column columns[] = {
         {"NODE", false}, {"PLATFORM", false}, {"KEEPS", false}, {"NOTE", false}};
+    bool unsure = false;
     struct table t;
 
     if (p->n_nodes == 0)
@@ -76,6 +77,8 @@ static void nodes_table(const Bailey__V1__RevocationPlan *p, bool colour, struct
     table_init(&t, columns, 4, false);
     for (size_t i = 0; i < p->n_nodes; i++) {
         const Bailey__V1__PlannedNode *n = p->nodes[i];
+
+        unsure = unsure || n->unsure;
 
         table_cell(&t, TONE_PLAIN, "%s", n->node);
         table_cell(&t, TONE_PLAIN, "%s", n->facts);
@@ -88,6 +91,10 @@ static void nodes_table(const Bailey__V1__RevocationPlan *p, bool colour, struct
     table_fini(&t);
     if (p->nodes_revoked > p->n_nodes)
         buf_printf(out, "... and %zu more\n", p->nodes_revoked - p->n_nodes);
+    if (unsure)
+        buf_puts(out,
+                 "Are those meant of which the evidence does not say? If not, name more of what "
+                 "is: a vendor,\na technology.\n");
 }
 
 static void moves_table(const Bailey__V1__RevocationPlan *p, bool stops, bool colour,

@@ -100,8 +100,8 @@ static unsigned read_request_line(struct bytes line, bool *modern, struct http_r
     refused = read_target(part(line, 0, space), out);
     if (refused != HTTP_MORE)
         return refused;
-    out->head_only = memcmp(method.p, "HEAD", method.n) == 0 && method.n == 4;
-    return out->head_only || (method.n == 3 && memcmp(method.p, "GET", 3) == 0) ? HTTP_MORE : 405;
+    out->head_only = bytes_equal(method, BYTES_LIT("HEAD"));
+    return out->head_only || bytes_equal(method, BYTES_LIT("GET")) ? HTTP_MORE : 405;
 }
 
 struct fields {

@@ -33,6 +33,7 @@ static const struct {
     {"GET", 0},
     {"", 0},
     {"POST / HTTP/1.1\r\nHost: h\r\n\r\n", 405},
+    {"HEADHEADHEADHEAD / HTTP/1.1\r\nHost: h\r\n\r\n", 405},
     {"GETX / HTTP/1.1\r\nHost: h\r\n\r\n", 405},
     {"GE T / HTTP/1.1\r\nHost: h\r\n\r\n", 400},
     {"GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505},
