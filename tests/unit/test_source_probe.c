@@ -111,10 +111,11 @@ static void test_refusal(void **state)
 
 static void test_command_lines(void **state)
 {
-    static const char common[] = " -m 256M -kernel K -initrd I -append console=ttyS0 quiet panic=-1"
-                                 " a=b -chardev socket,id=probe,fd=3 -device virtio-serial-pci"
-                                 " -device virtserialport,chardev=probe,name=org.bailey.probe"
-                                 " -monitor none -serial none";
+    static const char common[] =
+        " -m 256M -kernel K -initrd I -append console=ttyS0 quiet panic=-1"
+        " no_timer_check a=b -chardev socket,id=probe,fd=3 -device virtio-serial-pci"
+        " -device virtserialport,chardev=probe,name=org.bailey.probe"
+        " -monitor none -serial none";
     static const struct {
         const char *machine, *begin;
     } rows[] = {
