@@ -749,6 +749,15 @@ static void measure(struct figures *f)
     f->zero_said_ms = (double)s->zero_after_ms;
 }
 
+static void progress(const char *what)
+{
+    static uint64_t begun;
+
+    if (begun == 0)
+        begun = uv_hrtime();
+    (void)fprintf(stderr, "%5.1f s: %s\n", (double)(uv_hrtime() - begun) / 1e9, what);
+}
+
 static int64_t option(int argc, char **argv, const char *name, int64_t otherwise)
 {
     for (int i = 1; i + 1 < argc; i++)
@@ -829,9 +838,12 @@ int main(int argc, char **argv)
     bench.agents = calloc(bench.n, sizeof *bench.agents);
     if (bench.agents == NULL)
         die("agents", "no memory");
+    progress("controller serves");
     for (size_t i = 0; i < bench.n; i++)
         agent_start(&bench.agents[i], i, api, enrol_at);
+    progress("agents enrolled");
     run_until(&bench.verified, bench.n, false, "the nodes' evidence");
+    progress("agents verified");
     upload();
     for (unsigned i = 0; i * REPLICAS < bench.wanted_keeps; i++) {
         size_t left = bench.wanted_keeps - (size_t)i * REPLICAS;
@@ -839,6 +851,7 @@ int main(int argc, char **argv)
         submit(i, left < REPLICAS ? (uint32_t)left : REPLICAS, digest);
     }
     run_until(&bench.running, bench.wanted_keeps, false, "the keeps");
+    progress("keeps run");
     f.fan_out_ms = fan_out();
     measure(&f);
     say(&f, json);
