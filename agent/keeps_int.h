@@ -15,9 +15,9 @@ struct keep {
     Bailey__V1__KeepReport report; /* its texts are the two below */
     char reason[256], exit_reason[32];
     const char *lost_reason; /* a literal */
-    int dir_fd, control; /* -1 */
-    uv_poll_t poll;      /* on control */
-    uv_timer_t timer;    /* until control is there */
+    int dir_fd, control;     /* -1 */
+    uv_poll_t poll;          /* on control */
+    uv_timer_t timer;        /* until control is there */
     unsigned tries, lost_looks, handles;
     struct spare *loader; /* its process, while it is our child */
     char group[LIMITS_NAME];

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/file.h"
+#include "agent/loader/tool.h"
 #include "base/str.h"
 
 /* TOML 1.0.0, basic strings: quotation mark, backslash and control characters are escaped. */
@@ -165,14 +166,13 @@ static bool term(struct run *r)
 
 static bool probe(char *what, size_t size, struct err *e)
 {
-    FILE *p = popen("enarx --version 2>/dev/null", "re");
-    char line[128] = "";
-    bool there = p != NULL && fgets(line, sizeof line, p) != NULL;
+    const char *const argv[] = {"enarx", "--version", NULL};
+    AUTO_BUF struct buf said = {.limit = 4096};
 
-    if (p == NULL || pclose(p) != 0 || !there)
+    if (!tool_output(argv, &said))
         return err_set(e, ERR_MISSING, "enarx.missing", "enarx is not installed");
-    line[strcspn(line, "\n")] = '\0';
-    (void)snprintf(what, size, "%s; it chooses its own backend", line);
+    (void)snprintf(what, size, "%.*s; it chooses its own backend",
+                   (int)strcspn(buf_str(&said), "\n"), buf_str(&said));
     return true;
 }
 

@@ -18,6 +18,7 @@
 #include "agent/file.h"
 #include "agent/loader/entry.h"
 #include "agent/loader/oci_config.h"
+#include "agent/loader/tool.h"
 #include "base/buf.h"
 #include "base/str.h"
 
@@ -223,30 +224,21 @@ static enum run_news status(struct run *r, const char *artifact, struct err *e)
     return RUN_FAILED;
 }
 
-/* First line of what a program prints, or false. */
-static bool version_of(const char *command, char *out, size_t size)
-{
-    FILE *p = popen(command, "re");
-    bool ok = p != NULL && fgets(out, (int)size, p) != NULL;
-
-    out[ok ? strcspn(out, "\n") : 0] = '\0';
-    return p != NULL && pclose(p) == 0 && ok;
-}
-
 static bool probe(char *what, size_t size, struct err *e)
 {
     static const char *const tools[] = {"runc", "skopeo", "umoci"};
-    char line[96], command[64];
 
     if (geteuid() != 0)
         return err_set(e, ERR_UNAVAIL, "oci.not-root",
                        "containers need root, to give each its own users");
     for (size_t i = 0; i < sizeof tools / sizeof tools[0]; i++) {
-        (void)snprintf(command, sizeof command, "%s --version 2>/dev/null", tools[i]);
-        if (!version_of(command, line, sizeof line))
+        const char *const argv[] = {tools[i], "--version", NULL};
+        AUTO_BUF struct buf said = {.limit = 4096};
+
+        if (!tool_output(argv, &said))
             return err_set(e, ERR_MISSING, "oci.tool-missing", "%s is not installed", tools[i]);
-        if (i == 0 && !str_copy(what, size, line))
-            return err_set(e, ERR_INPUT, "oci.version", "runc says too much of itself");
+        if (i == 0)
+            (void)snprintf(what, size, "%.*s", (int)strcspn(buf_str(&said), "\n"), buf_str(&said));
     }
     if (access("/proc/self/ns/user", F_OK) != 0)
         return err_set(e, ERR_UNAVAIL, "oci.namespaces", "the kernel has no user namespaces");

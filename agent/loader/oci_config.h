@@ -1,7 +1,7 @@
-/* oci_config.h - the container's configuration (OCI runtime specification 1.0.2, config.md) from what
- * the image says (umoci's translation of it, by OCI image specification, conversion.md) and what the
- * keep may: our own namespaces, mounts, identities and system call filter, whatever the image wants.
- * Pure. */
+/* oci_config.h - the container's configuration (OCI runtime specification 1.0.2, config.md) from
+ * what the image says (umoci's translation of it, by OCI image specification, conversion.md) and
+ * what the keep may: our own namespaces, mounts, identities and system call filter, whatever the
+ * image wants. Pure. */
 #ifndef LOADER_OCI_CONFIG_H
 #define LOADER_OCI_CONFIG_H
 

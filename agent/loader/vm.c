@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/loader/tool.h"
 #include "agent/loader/vm_command.h"
 #include "base/str.h"
 
@@ -47,15 +48,10 @@ static bool kind_of(int fd, bool *kernel, struct err *e)
 /* Whether QEMU knows this kind of object. */
 static bool object_known(const char *name)
 {
-    FILE *p = popen(VM_PROGRAM " -object help 2>/dev/null", "re");
-    char line[256];
-    bool found = false;
+    const char *const argv[] = {VM_PROGRAM, "-object", "help", NULL};
+    AUTO_BUF struct buf said = {.limit = 65536};
 
-    while (p != NULL && fgets(line, sizeof line, p) != NULL)
-        found = found || strncmp(line + strspn(line, " "), name, strlen(name)) == 0;
-    if (p != NULL)
-        (void)pclose(p);
-    return found;
+    return tool_output(argv, &said) && strstr(buf_str(&said), name) != NULL;
 }
 
 static bool guard_choose(struct vm_command *c, struct err *e)
@@ -283,13 +279,14 @@ static void info(struct run *r)
 
 static bool probe(char *what, size_t size, struct err *e)
 {
-    FILE *p = popen(VM_PROGRAM " --version 2>/dev/null", "re");
-    char line[128] = "";
-    bool kvm, there = p != NULL && fgets(line, sizeof line, p) != NULL;
+    const char *const argv[] = {VM_PROGRAM, "--version", NULL};
+    AUTO_BUF struct buf said = {.limit = 4096};
+    char line[128];
+    bool kvm;
 
-    if (p == NULL || pclose(p) != 0 || !there)
+    if (!tool_output(argv, &said))
         return err_set(e, ERR_MISSING, "vm.qemu-missing", VM_PROGRAM " is not installed");
-    line[strcspn(line, "\n(")] = '\0';
+    (void)snprintf(line, sizeof line, "%.*s", (int)strcspn(buf_str(&said), "\n("), buf_str(&said));
     kvm = vm_kvm_works(line);
     (void)setenv("BAILEY_VM_KVM", kvm ? "1" : "0", 1); /* for the loaders */
     (void)snprintf(what, size, "%swith %s; confidential guests: %s", line,

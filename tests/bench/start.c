@@ -176,7 +176,10 @@ static double bwrap_once(void)
     pid_t pid;
 
     (void)snprintf(entry, sizeof entry, "%s/bailey-entry", bench.bin);
-    if (pipe2(fds, O_CLOEXEC) != 0 || (pid = fork()) < 0)
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        die("pipe", strerror(errno));
+    pid = fork();
+    if (pid < 0)
         die("fork", strerror(errno));
     if (pid == 0) {
         (void)dup2(fds[1], ENTRY_STATUS_FD);
