@@ -20,16 +20,24 @@ static struct object *find_object(const struct state *st, enum object_kind kind,
 {
     struct object *o = object_find(st, kind, ns, name);
 
-    if (o == NULL && kind == OBJECT_KEEP)
-        return (struct object *)state_keep_uid(st, name);
-    return o;
+    if (o != NULL || kind != OBJECT_KEEP)
+        return o;
+    /* a uid needs no namespace, but one that is named counts: it may be all that the caller may see
+     */
+    o = (struct object *)state_keep_uid(st, name);
+    return o == NULL || ns[0] == '\0' || strcmp(object_meta(o)->namespace_, ns) == 0 ? o : NULL;
 }
 
-static const Bailey__V1__Event *find_event(const struct state *st, const char *name)
+static const Bailey__V1__Event *find_event(const struct state *st, const char *ns, const char *name)
 {
-    for (size_t i = 0; i < st->events.n; i++)
-        if (strcmp(st->events.v[i]->metadata->name, name) == 0)
-            return st->events.v[i];
+    for (size_t i = 0; i < st->events.n; i++) {
+        const Bailey__V1__Metadata *m = st->events.v[i]->metadata;
+
+        if (strcmp(m->name, name) == 0)
+            return ns[0] == '\0' || m->namespace_[0] == '\0' || strcmp(m->namespace_, ns) == 0
+                       ? st->events.v[i]
+                       : NULL;
+    }
     return NULL;
 }
 
@@ -50,7 +58,7 @@ void api_get(struct rpc_call *call, const ProtobufCMessage *base, void *user)
         return;
     }
     if (kind == OBJECT_EVENT)
-        ev = find_event(st, r->name);
+        ev = find_event(st, r->namespace_, r->name);
     else
         o = find_object(st, kind, r->namespace_, r->name);
     if (o == NULL && ev == NULL) {

@@ -240,9 +240,7 @@ static bool prepare(struct authorities *a, int64_t now_s, struct err *e)
         buf_puts(&pem, a->key_uri);
     else if (!key_pem(key, &pem, e))
         return false;
-    if (!ca_make(STEAL(key), a->cluster_id, now_s, &ca, e) ||
-        !file_write(path_of(a, name, provider ? ".uri" : ".key", path), 0600, buf_bytes(&pem), e) ||
-        !file_write(path_of(a, name, ".pem", path), 0644, bytes_str(ca_pem(ca)), e))
+    if (!ca_make(STEAL(key), a->cluster_id, now_s, &ca, e))
         return false;
     for (size_t i = 0; i < a->n; i++) {
         uint8_t old[PIN_SIZE], fresh[PIN_SIZE];
@@ -254,6 +252,9 @@ static bool prepare(struct authorities *a, int64_t now_s, struct err *e)
                            "the new authority would have an old key"),
                    err_mend(e, "give the controller another --ca-key");
     }
+    if (!file_write(path_of(a, name, provider ? ".uri" : ".key", path), 0600, buf_bytes(&pem), e) ||
+        !file_write(path_of(a, name, ".pem", path), 0644, bytes_str(ca_pem(ca)), e))
+        return false;
     return authority_load(a, name, AUTHORITY_PREPARED, e);
 }
 

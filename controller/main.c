@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "controller/access.h"
 #include "controller/api.h"
+#include "controller/authorities.h"
 #include "controller/audit.h"
 #include "controller/audit_key.h"
 #include "controller/authorize.h"
@@ -53,6 +54,9 @@ static const char usage[] =
     "                           it prints is verified like an import (none: nothing is fetched)\n"
     "  --accept-rollback        serve although agents have seen a newer store: what it held is "
     "lost\n"
+    "  --ca-key URI             the key of the next CA is what OpenSSL's store API opens there "
+    "(a new\n"
+    "                           file); see bailey ca rotate\n"
     "  --log-level LEVEL        debug, info, warn or error (info)\n"
     "  --ready-fd N             write READY to this descriptor when serving\n"
     "  --help                   this text\n"
@@ -62,7 +66,7 @@ static const char usage[] =
     "credentials are in DIR/admin: bailey --context DIR/admin/context.yaml status\n";
 
 struct command_line {
-    const char *data, *listen, *enrol, *http, *advertise, *fetch;
+    const char *data, *listen, *enrol, *http, *advertise, *fetch, *ca_key;
     struct options options;
     enum log_level level;
     int ready_fd;
@@ -111,6 +115,7 @@ enum {
     OPT_GUARD,
     OPT_FAILPOINTS,
     OPT_FETCH,
+    OPT_CA_KEY,
     OPT_ACCEPT_ROLLBACK,
     OPT_LEVEL,
     OPT_READY,
@@ -131,6 +136,7 @@ static const struct option longopts[] = {
     {"guard-max-nodes-percent", required_argument, NULL, OPT_GUARD},
     {"failpoints", no_argument, NULL, OPT_FAILPOINTS},
     {"collateral-fetch", required_argument, NULL, OPT_FETCH},
+    {"ca-key", required_argument, NULL, OPT_CA_KEY},
     {"accept-rollback", no_argument, NULL, OPT_ACCEPT_ROLLBACK},
     {"log-level", required_argument, NULL, OPT_LEVEL},
     {"ready-fd", required_argument, NULL, OPT_READY},
@@ -186,6 +192,9 @@ static int take_option(int c, struct command_line *o)
     case OPT_FAILPOINTS: /* for tests, and not in the usage */
         failpoint_list(stdout);
         return 0;
+    case OPT_CA_KEY:
+        o->ca_key = optarg;
+        return -1;
     case OPT_FETCH:
         o->fetch = optarg;
         return -1;
@@ -365,6 +374,9 @@ static bool start(struct program *p, const struct command_line *o, struct err *e
 
     if (!init_open(o->data, clock_system.wall_ms(&clock_system) / 1000, &p->init, e))
         return false;
+    if (o->ca_key != NULL &&
+        !str_copy(p->init.authorities->key_uri, sizeof p->init.authorities->key_uri, o->ca_key))
+        return err_set(e, ERR_LIMIT, "ca.uri", "--ca-key: the URI is too long");
     snprintf(path, sizeof path, "%s/bailey.db", p->init.dir);
     if (!store_open_sqlite(p->loop, path, &p->store, e) ||
         !state_init(&p->state, p->loop, p->store, &clock_system, e))

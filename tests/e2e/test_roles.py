@@ -69,6 +69,11 @@ class Roles(Users):
         self.assertEqual(self.as_user(nina, "get", "workloads", "-n", "red").code, 0)
         self.assertEqual(self.as_user(nina, "get", "nodes").code, 0)
         self.denied(self.as_user(nina, "token", "create"), "whole cluster")
+        bea = self.user("bea", "viewer", "--namespace", "blue")
+        event = self.c.items("events", "-n", "red")[0]["metadata"]["name"]
+        self.assertEqual(self.as_user(nina, "get", "event", event, "-n", "red").code, 0)
+        # knowing a name does not help past the namespace
+        self.assertEqual(self.as_user(bea, "get", "event", event, "-n", "blue").code, 3)
         self.c.run("delete", "workload", "n", "-n", "red")
 
     def test_a_revoked_user_is_out_at_once_with_open_streams(self):
