@@ -24,7 +24,7 @@ target_include_directories(sim_files PRIVATE ${PROJECT_SOURCE_DIR})
 set_target_properties(sim_files PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
 target_link_libraries(sim_files PRIVATE house_flags house_warnings attest_sim base)
 add_test(NAME e2e/probe COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/e2e/test_probe.py)
-set_tests_properties(e2e/probe PROPERTIES LABELS e2e TIMEOUT 300
+set_tests_properties(e2e/probe PROPERTIES LABELS e2e TIMEOUT 600
   ENVIRONMENT "BAILEY_BIN=${PROJECT_BINARY_DIR}/bin;BAILEY_TESTS=${PROJECT_BINARY_DIR}/tests;BAILEY_GUEST_ROOT=$ENV{BAILEY_GUEST_ROOT}")
 bailey_unit(test_source_device LINK agent)
 bailey_fuzz(fuzz_source LINK agent)

@@ -47,7 +47,8 @@ class Probe(ClusterTest):
         return done.stderr
 
     def test_a_host_is_attested_by_its_guest(self):
-        self.c.start_node("host", None, *self.guest("simulates", f"bailey.simulate={MILAN}"))
+        self.c.start_node("host", None, *self.guest("simulates", f"bailey.simulate={MILAN}"), wait=None)
+        self.c.wait("node/host", "verified", 1.9 * PATIENCE)  # two boots, on a host that may be busy
         status = self.c.run("get", "node", "host", "-o", "json").json()["status"]
         self.assertEqual(status["declared"]["evidenceSource"], "probe guest (simulator)")
         self.assertEqual(status["facts"]["generation"], ["milan"])
