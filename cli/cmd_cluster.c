@@ -32,6 +32,8 @@ static void show_status(struct cli *c, const Bailey__V1__StatusResponse *s)
     if (s->collateral_expired + s->collateral_expiring > 0)
         buf_printf(&out, "collateral  %u past their date, %u within seven days of it\n",
                    s->collateral_expired, s->collateral_expiring);
+    for (size_t i = 0; i < s->n_reserve_short; i++)
+        buf_printf(&out, "reserve     %s\n", s->reserve_short[i]);
     for (size_t i = 0; i < s->n_classes; i++)
         buf_printf(&out, "%s%5u  %s\n", i == 0 ? "platforms\n" : "", s->classes[i]->nodes,
                    s->classes[i]->facts);

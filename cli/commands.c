@@ -279,6 +279,20 @@ const struct command command_table[] = {
      OPT(NO_TITLES), NULL, cmd_advisory_list},
     {"advisory describe", "NAME", "everything about an advisory, with its last events", NULL, 1, 1,
      0, NULL, cmd_advisory_describe},
+    {"quota list", "", "what namespaces may hold at most", NULL, 0, 0, 0, NULL, cmd_quota_list},
+    {"quota set", "NAMESPACE LIMIT...", "limit what a namespace's keeps may hold together",
+     "What is not named has no limit. Keeps that are there stay; no more are added.\n\n"
+     "  bailey quota set finance keeps=100 cpu=64 memory=256Gi tee-slots=50\n",
+     2, 6, 0, "keeps= cpu= memory= tee-slots= epc=", cmd_quota_set},
+    {"quota delete", "NAMESPACE", "no limit any more", NULL, 1, 1, 0, NULL, cmd_quota_delete},
+    {"placement", "", "how places are chosen for all workloads", NULL, 0, 0, 0, NULL,
+     cmd_placement},
+    {"placement set", "KEY=VALUE...", "change how places are chosen",
+     "strategy: pack or spread, for workloads that do not say. reserve: TEE capacity that every\n"
+     "platform class keeps free for keeps that have to move; bailey status says where it is "
+     "short.\n\n"
+     "  bailey placement set strategy=spread reserve=20\n",
+     1, 2, 0, "strategy=pack strategy=spread reserve=", cmd_placement_set},
     {"rollout status", "WORKLOAD", "how far a workload's last change is rolled out",
      "Ends with 0 when it is done or goes on, with 6 when it is paused or waits for a new keep "
      "that\n"

@@ -6,7 +6,7 @@ bailey_unit(test_text_diff LINK cli)
 
 # tests/e2e/test_NAME.py on the real programs.
 find_program(PYTHON3 python3 REQUIRED)
-foreach(name lifecycle restart faults trust audit policy sentence input evidence vendors arm_aws collateral metrics advisory rollout roles join)
+foreach(name lifecycle restart faults trust audit policy sentence input evidence vendors arm_aws collateral metrics advisory rollout roles join quota)
   add_test(NAME e2e/${name}
     COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/e2e/test_${name}.py)
   set_tests_properties(e2e/${name} PROPERTIES LABELS e2e TIMEOUT 600
