@@ -41,7 +41,7 @@ struct txn {
     struct object *dirty;
     uv_prepare_t before_poll;
     uv_check_t after_poll;
-    bool flushing;
+    unsigned closing; /* handles in here that libuv still has */
 };
 
 /* Without memory for what must be stored there is nothing right left to do. */
@@ -103,7 +103,10 @@ bool txn_init(struct state *st, struct err *e)
 
 static void on_txn_closed(uv_handle_t *h)
 {
-    free(h->data);
+    struct txn *t = h->data;
+
+    if (--t->closing == 0)
+        free(t);
 }
 
 void txn_fini(struct state *st)
@@ -111,9 +114,9 @@ void txn_fini(struct state *st)
     struct txn *t = st->txn;
 
     txn_flush(st);
-    t->before_poll.data = NULL;
-    t->after_poll.data = t;
-    uv_close((uv_handle_t *)&t->before_poll, NULL);
+    t->before_poll.data = t->after_poll.data = t;
+    t->closing = 2;
+    uv_close((uv_handle_t *)&t->before_poll, on_txn_closed);
     uv_close((uv_handle_t *)&t->after_poll, on_txn_closed);
 }
 
