@@ -127,6 +127,40 @@ static bool json_find(struct bytes text, const struct cca_platform *p, struct ec
     return true;
 }
 
+/* An anchor whoever's it is: its ids are of their sizes, its key is one. */
+static bool anchor_check(const json_t *anchor, struct err *e)
+{
+    static const uint8_t zeros[CCA_INSTANCE_SIZE];
+    const struct cca_platform any = {.implementation_id = {zeros, CCA_IMPLEMENTATION_SIZE},
+                                     .instance_id = {zeros, CCA_INSTANCE_SIZE}};
+    AUTO(ecdsa_key) struct ecdsa_key *key = NULL;
+    const json_t *jwk = json_object_get(anchor, "pkey");
+
+    if (!anchor_read(anchor, &any, &key, e))
+        return false;
+    if (key == NULL) /* it names another platform, so that its key was not looked at */
+        key = jwk_key(jwk == NULL ? anchor : jwk);
+    return key != NULL || bad(e, JSON_NAME, "a key that is none");
+}
+
+bool cca_cpak_check(struct bytes text, struct err *e)
+{
+    AUTO(json_root)
+    json_t *root = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *keys = json_object_get(root, "keys"), *list = keys == NULL ? root : keys;
+
+    if (root == NULL)
+        return bad(e, JSON_NAME, "not JSON");
+    if (!json_is_array(list))
+        return anchor_check(list, e);
+    if (json_array_size(list) == 0 || json_array_size(list) > CCA_CPAK_ENTRIES)
+        return bad(e, JSON_NAME, "no anchors, or too many");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!anchor_check(json_array_get(list, i), e))
+            return false;
+    return true;
+}
+
 static bool spki_read(const char *name, struct bytes text, bool pem, struct ecdsa_key **out,
                       struct err *e)
 {

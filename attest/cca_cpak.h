@@ -27,4 +27,8 @@ NODISCARD bool cca_cpak_find(const struct evidence_input *in, const struct evide
                              const struct cca_platform *p, struct ecdsa_key **out, bool *simulated,
                              struct err *e);
 
+/* Every anchor of a cpak_trust_anchor.json is sound, whichever platform it is for: what is imported
+ * is read before it is kept. cca.cpak. */
+NODISCARD bool cca_cpak_check(struct bytes text, struct err *e);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attest/cca_cpak.h"
 #include "attest/pem.h"
 #include "controller/api.h"
 #include "controller/authorize.h"
@@ -177,9 +178,11 @@ static bool check(struct import *im, const struct part *p, struct endorsement_pr
     return false;
 }
 
-/* A CPAK is trusted because an operator says so: nobody signs it. */
-static bool take_cpak(const struct part *p, struct endorsement_proof *proof)
+/* A CPAK is trusted because an operator says so: nobody signs it. But it has to be one. */
+static bool take_cpak(const struct part *p, struct endorsement_proof *proof, struct err *e)
 {
+    if (!cca_cpak_check(p->bytes, e))
+        return false;
     *proof = (struct endorsement_proof){.what = p->what};
     snprintf(proof->key, sizeof proof->key, "arm/cca/cpak");
     return true;
@@ -202,7 +205,7 @@ static void import_part(struct import *im, const struct part *p,
                ? endorsement_check(
                      &(struct evidence_input){.files = {{"pck_chain.pem", p->bytes}}, .files_n = 1},
                      &(struct evidence_options){0}, p->what.kind, &proof, &e)
-           : p->what.kind == ENDORSEMENT_CCA_CPAK ? take_cpak(p, &proof)
+           : p->what.kind == ENDORSEMENT_CCA_CPAK ? take_cpak(p, &proof, &e)
                                                   : check(im, p, &proof, &e);
     if (good)
         good = collateral_offer(im->st, &proof, p->bytes, im->source, &outcome, &e);

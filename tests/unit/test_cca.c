@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "attest/cca_cpak.h"
 #include "attest/cca_token.h"
 #include "attest/evidence.h"
 #include "attest/explain.h"
@@ -367,9 +368,13 @@ static void anchors_are_read_strictly(void **state)
         make("technology=cca", &s);
         at = strstr(buf_str(&s.files[0].bytes), rows[i].find);
         assert_non_null(at);
+        assert_true(cca_cpak_check(buf_bytes(&s.files[0].bytes), NULL)); /* as on import */
         memcpy(at, rows[i].with, strlen(rows[i].with));
         in = input_of(&s);
         assert_refused(&in, rows[i].reason, rows[i].with);
+        if (cca_cpak_check(buf_bytes(&s.files[0].bytes), NULL) !=
+            (strcmp(rows[i].reason, "cca.cpak") != 0))
+            fail_msg("on import: %s", rows[i].with);
     }
 }
 
