@@ -96,7 +96,8 @@ enum exit_code cmd_quota_list(struct cli *c)
         table_cell(&t, TONE_PLAIN, "%s", q->namespace_);
         table_cell(&t, TONE_PLAIN, "%s", or_none(q->keeps, keeps));
         table_cell(&t, TONE_PLAIN, "%s", or_none(q->cpu_milli, cpu_format(q->cpu_milli, cpu)));
-        table_cell(&t, TONE_PLAIN, "%s", or_none(q->memory_bytes, bytes_format(q->memory_bytes, memory)));
+        table_cell(&t, TONE_PLAIN, "%s",
+                   or_none(q->memory_bytes, bytes_format(q->memory_bytes, memory)));
         table_cell(&t, TONE_PLAIN, "%s", or_none(q->tee_slots, slots));
         table_cell(&t, TONE_PLAIN, "%s", or_none(q->epc_bytes, bytes_format(q->epc_bytes, epc)));
     }

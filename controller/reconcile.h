@@ -14,7 +14,7 @@ void reconcile_workload(struct state *st, struct workload *w); /* its spec or ke
 void reconcile_capacity(struct state *st);                     /* something got room, or trust */
 /* Wakes the workloads that wait for one of these; enum queue_cause. */
 void reconcile_cause(struct state *st, uint32_t causes);
-void reconcile_node(struct state *st, struct node *n);         /* its keeps may have to go */
+void reconcile_node(struct state *st, struct node *n); /* its keeps may have to go */
 
 /* Says so, once it is drained and nothing runs on it. */
 void node_say_drained(struct state *st, struct node *n);
