@@ -153,7 +153,9 @@ static bool artifact_whole(const Bailey__V1__Artifact *a, struct err *e)
     if (names != 1)
         return err_set(e, ERR_INPUT, "check.artifact",
                        "an artifact needs either path, digest or oci, got %s",
-                       names == 0 ? "none" : names == 2 ? "both" : "all"),
+                       names == 0   ? "none"
+                       : names == 2 ? "both"
+                                    : "all"),
                err_expected(e, "path, digest or oci");
     if (a->oci[0] != '\0' && (at == NULL || at == a->oci || strlen(at + 8) != 64 ||
                               strspn(at + 8, "0123456789abcdef") != 64 ||

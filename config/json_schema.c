@@ -250,12 +250,12 @@ static void one_of(struct json *j, const char *keyword, const char *const *names
  */
 static void together(struct json *j, const ProtobufCMessageDescriptor *type)
 {
-    static const char
-        *const rules[] = {"accept", "refuse", "floors"},
-               *const passed[] = {"policy", "revocation"}, *const names[] = {"path", "digest", "oci"},
-               *const conditions[] = {"vendor",   "technology", "generation", "productLine",
-                                      "firmware", "tcb",        "tcbStatus",  "tcbDate",
-                                      "advisory", "platformId", "assurance",  "finding"};
+    static const char *const
+        rules[] = {"accept", "refuse", "floors"},
+        *const passed[] = {"policy", "revocation"}, *const names[] = {"path", "digest", "oci"},
+        *const conditions[] = {"vendor",   "technology", "generation", "productLine",
+                               "firmware", "tcb",        "tcbStatus",  "tcbDate",
+                               "advisory", "platformId", "assurance",  "finding"};
 
     if (type == &bailey__v1__selector__descriptor)
         one_of(j, "anyOf", conditions, sizeof conditions / sizeof *conditions);

@@ -70,8 +70,7 @@ static bool reachable(const struct keep *k)
     return k->node != NULL && k->node->session != NULL && session_ready(k->node->session);
 }
 
-static void ended_begin(struct logs *l, const struct workload *w,
-                        const Bailey__V1__LogsRequest *q)
+static void ended_begin(struct logs *l, const struct workload *w, const Bailey__V1__LogsRequest *q)
 {
     for (size_t i = 0; i < w->keeps.n; i++)
         if (!keep_live(w->keeps.v[i]) && reachable(w->keeps.v[i]))
