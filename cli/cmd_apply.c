@@ -202,6 +202,8 @@ static enum exit_code apply(struct cli *c, struct applying *a)
     req.objects = a->objects;
     req.n_objects = a->n;
     req.dry_run = cli_given(c, OPT_DRY_RUN);
+    req.expect_digest = text(cli_value(c, OPT_EXPECT, "")); /* of a revocation among them */
+    req.override_guard = text(cli_value(c, OPT_OVERRIDE_GUARD, ""));
     if (!client_call(c, "Apply", &req.base, &reply))
         return exit_code_of(&c->err);
     done = (const Bailey__V1__ApplyResponse *)reply;

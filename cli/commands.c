@@ -105,7 +105,10 @@ const struct command command_table[] = {
      "in the workload by its digest from then on. Ends with 6 when a workload has no place.\n\n"
      "  bailey apply -f payroll.yaml\n  bailey apply -f payroll.yaml --dry-run\n"
      "  cat *.yaml | bailey apply -f -\n",
-     0, 0, OPT(FILE) | OPT(DRY_RUN) | OPT(NAMESPACE) | OPT(EXPECT_REVISION), NULL, cmd_apply},
+     0, 0,
+     OPT(FILE) | OPT(DRY_RUN) | OPT(NAMESPACE) | OPT(EXPECT_REVISION) | OPT(EXPECT) |
+         OPT(OVERRIDE_GUARD),
+     NULL, cmd_apply},
     {"diff", "-f FILE", "what apply would change, as a unified diff",
      "Ends with 0 when nothing would change, with 1 when something would, and with more than 1 on\n"
      "a failure, as kubectl diff does. Programs are not uploaded; their digests are compared.\n\n"
