@@ -2,11 +2,11 @@
 
 #include "attest/ecdsa.h"
 
+#include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/obj_mac.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,7 +69,7 @@ static const uint8_t ec_public_key[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01
 
 /* Made once and never changed: making a group costs as much as five keys. */
 static EC_GROUP *groups[CURVES];
-static pthread_once_t groups_once = PTHREAD_ONCE_INIT;
+static CRYPTO_ONCE groups_once = CRYPTO_ONCE_STATIC_INIT;
 
 static void groups_make(void)
 {
@@ -84,7 +84,7 @@ size_t ecdsa_size(enum ecdsa_curve curve)
 
 static bool point_set(struct ecdsa_key *key)
 {
-    pthread_once(&groups_once, groups_make);
+    (void)CRYPTO_THREAD_run_once(&groups_once, groups_make);
     key->ec = EC_KEY_new();
     return key->ec != NULL && groups[key->curve] != NULL &&
            EC_KEY_set_group(key->ec, groups[key->curve]) == 1 &&

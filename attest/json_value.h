@@ -17,23 +17,23 @@
 #define JSON_MEMBERS 128
 
 enum json_kind {
-  VALUE_NULL,
-  VALUE_FALSE,
-  VALUE_TRUE,
-  VALUE_WHOLE,
-  VALUE_REAL,
-  VALUE_TEXT,
-  VALUE_LIST,
-  VALUE_OBJECT
+    VALUE_NULL,
+    VALUE_FALSE,
+    VALUE_TRUE,
+    VALUE_WHOLE,
+    VALUE_REAL,
+    VALUE_TEXT,
+    VALUE_LIST,
+    VALUE_OBJECT
 };
 
 struct json_value {
-  enum json_kind kind;
-  uint32_t count;   /* elements or members */
-  uint32_t span;    /* values up to the next of this level, this one included */
-  const char *key;  /* of a member; NULL otherwise */
-  const char *text; /* of VALUE_TEXT, ended with NUL and without one within */
-  int64_t whole;
+    enum json_kind kind;
+    uint32_t count;   /* elements or members */
+    uint32_t span;    /* values up to the next of this level, this one included */
+    const char *key;  /* of a member; NULL otherwise */
+    const char *text; /* of VALUE_TEXT, ended with NUL and without one within */
+    int64_t whole;
 };
 
 /* The first of the values; the caller's to free(). NULL: not JSON, or no
@@ -41,23 +41,22 @@ struct json_value {
 struct json_value *json_value_read(struct bytes text);
 
 /* Borrowed; NULL: `o` is no object (or NULL), or has no such member. */
-const struct json_value *json_value_member(const struct json_value *o,
-                                           const char *key);
+const struct json_value *json_value_member(const struct json_value *o, const char *key);
 
-static inline bool json_value_is(const struct json_value *v,
-                                 enum json_kind kind) {
-  return v != NULL && v->kind == kind;
+static inline bool json_value_is(const struct json_value *v, enum json_kind kind)
+{
+    return v != NULL && v->kind == kind;
 }
 
 /* The first element of a list that has one; and the one after an element. */
-static inline const struct json_value *
-json_value_first(const struct json_value *list) {
-  return list + 1;
+static inline const struct json_value *json_value_first(const struct json_value *list)
+{
+    return list + 1;
 }
 
-static inline const struct json_value *
-json_value_next(const struct json_value *v) {
-  return v + v->span;
+static inline const struct json_value *json_value_next(const struct json_value *v)
+{
+    return v + v->span;
 }
 
 #endif
