@@ -1,5 +1,5 @@
-/* policy_state.h - trust objects in memory: policies, advisories, exceptions, revocations. What they mean for
- * workloads is in effective.h. */
+/* policy_state.h - trust objects in memory: policies, advisories, exceptions, revocations. What
+ * they mean for workloads is in effective.h. */
 #ifndef CONTROLLER_POLICY_STATE_H
 #define CONTROLLER_POLICY_STATE_H
 

@@ -4,7 +4,7 @@ _bailey()
   local cur=$2 prev=$3 cmd='' opts='' words='' files=0 w
   COMPREPLY=()
   for w in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case $w in -*) ;; *) case $cmd in ''|node|token|user|approval|settings|ca|evidence|revocation|advisory|rollout|collateral|audit|receipt|policy) cmd="${cmd:+$cmd }$w" ;; esac ;; esac
+    case $w in -*) ;; *) case $cmd in ''|node|token|user|approval|settings|ca|evidence|revocation|advisory|quota|placement|rollout|collateral|audit|receipt|policy) cmd="${cmd:+$cmd }$w" ;; esac ;; esac
   done
   case $prev in
     --output) COMPREPLY=($(compgen -W 'table wide json yaml name' -- "$cur")); return ;;
@@ -54,8 +54,8 @@ _bailey()
     --approve-nodes) COMPREPLY=($(compgen -W 'on off' -- "$cur")); return ;;
   esac
   case $cmd in
-    '') words='apply diff forecast get describe delete why logs events wait status node token user whoami approval settings settings ca evidence revoke revocation lift advisory rollout collateral audit receipt receipt lint policy explain schema completion help version' ;;
-    'apply') opts='--help --output --color --context --timeout --namespace --file --dry-run --expect-revision ' words='' files=0 ;;
+    '') words='apply diff forecast get describe delete why logs events wait status node token user whoami approval settings settings ca evidence revoke revocation lift advisory quota placement placement rollout collateral audit receipt receipt lint policy explain schema completion help version' ;;
+    'apply') opts='--help --output --color --context --timeout --namespace --file --dry-run --expect-revision --expect --override-guard ' words='' files=0 ;;
     'diff') opts='--help --output --color --context --timeout --namespace --file ' words='' files=0 ;;
     'forecast') opts='--help --output --color --context --timeout --node --at --collateral ' words='' files=0 ;;
     'get') opts='--help --output --color --context --timeout --namespace --all-namespaces --selector --watch --all --node --workload --no-titles --where --maybe --vendor --technology --generation --product-line --firmware --tcb --tcb-status --tcb-date --advisory --platform-id --assurance --finding ' words='workloads nodes keeps events policies advisories exceptions' files=0 ;;
@@ -107,6 +107,13 @@ _bailey()
     'advisory') words='import list describe' ;;
     'advisory list') opts='--help --output --color --context --timeout --no-titles ' words='' files=0 ;;
     'advisory describe') opts='--help --output --color --context --timeout ' words='' files=0 ;;
+    'quota list') opts='--help --output --color --context --timeout ' words='' files=0 ;;
+    'quota') words='list set delete' ;;
+    'quota set') opts='--help --output --color --context --timeout ' words='keeps= cpu= memory= tee-slots= epc=' files=0 ;;
+    'quota delete') opts='--help --output --color --context --timeout ' words='' files=0 ;;
+    'placement') opts='--help --output --color --context --timeout ' words='' files=0 ;;
+    'placement set') opts='--help --output --color --context --timeout ' words='strategy=pack strategy=spread reserve=' files=0 ;;
+    'placement') words='set' ;;
     'rollout status') opts='--help --output --color --context --timeout --namespace --watch ' words='' files=0 ;;
     'rollout') words='status pause resume undo' ;;
     'rollout pause') opts='--help --output --color --context --timeout --namespace ' words='' files=0 ;;
@@ -129,8 +136,8 @@ _bailey()
     'policy') words='test' ;;
     'explain') opts='--help --output --color --context --timeout ' words='workload node keep event trustpolicy advisory exception' files=0 ;;
     'schema') opts='--help --output --color --context --timeout ' words='' files=0 ;;
-    'completion') opts='--help --output --color --context --timeout ' words='bash' files=0 ;;
-    'help') opts='--help --output --color --context --timeout ' words='apply diff forecast get describe delete why logs events wait status node token user whoami approval settings settings ca evidence revoke revocation lift advisory rollout collateral audit receipt receipt lint policy explain schema completion help version' files=0 ;;
+    'completion') opts='--help --output --color --context --timeout ' words='bash man' files=0 ;;
+    'help') opts='--help --output --color --context --timeout ' words='apply diff forecast get describe delete why logs events wait status node token user whoami approval settings settings ca evidence revoke revocation lift advisory quota placement placement rollout collateral audit receipt receipt lint policy explain schema completion help version' files=0 ;;
     'version') opts='--help --output --color --context --timeout ' words='' files=0 ;;
   esac
   if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "$opts" -- "$cur"))
