@@ -51,7 +51,7 @@ static void put(struct artifact_store *s, const char *name, bool used)
     static uint8_t bytes[65536];
     struct stat st;
 
-    memset(bytes, name[7], sizeof bytes);
+    memset(bytes, name[strlen(name) - 1], sizeof bytes);
     assert_true(file_write(s->dir_fd, name, BYTES_OF(bytes), 0600, NULL));
     assert_int_equal(fstatat(s->dir_fd, name, &st, 0), 0);
     if (used)
