@@ -235,12 +235,15 @@ static void loader_gone(struct keep *k)
 
     stop_listening(k);
     (void)uv_timer_stop(&k->timer);
-    if (known && k->ended)
+    if (known && k->ended) {
+        /* of an earlier agent's loader we do not see the exit */
+        sweeper_add(&k->all->sweeper, k->group[0] != '\0' ? k->group : k->spec->keep_uid);
         tell(k);
-    else if (keep_loader_lives(k)) /* it only lost us, or is not ready yet */
+    } else if (keep_loader_lives(k)) { /* it only lost us, or is not ready yet */
         (void)uv_timer_start(&k->timer, keep_on_connect_timer, KEEP_CONNECT_MS, KEEP_CONNECT_MS);
-    else
+    } else {
         keep_lost(k, "loader.lost: the keep's loader died, and the keep with it");
+    }
 }
 
 static void on_packet(uv_poll_t *p, int status, int events)

@@ -45,8 +45,10 @@ static void process_ended(uv_process_t *p, int64_t status, int signal)
         log_warn("a waiting loader ended", LOG_INT("status", status), LOG_INT("signal", signal));
         forget(x->all, x);
         refill(x->all, AGAIN_MS);
-        sweeper_add(x->all->sweeper, x->group);
     }
+    /* No keep lives without its loader. One that died while it got ready, or was let go before
+     * that, may have made its cgroups after anybody last looked. */
+    sweeper_add(x->sweeper, x->group);
     if (x->control >= 0)
         (void)close(x->control);
     x->control = -1;
@@ -106,6 +108,7 @@ static bool spare_new(struct spares *s, struct spare **out, struct err *e)
     hex_format(BYTES_OF(r), hex);
     (void)snprintf(x->group, sizeof x->group, "%s%s", s->prefix, hex);
     x->control = fds[0];
+    x->sweeper = s->sweeper;
     if (!spawn(s, x, fds[1], e)) {
         (void)close(fds[1]);
         return false;

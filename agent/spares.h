@@ -20,7 +20,8 @@ struct spare { /* a loader process; freed after its end */
     char group[LIMITS_NAME];
     void (*on_exit)(void *user); /* may be NULL */
     void *user;
-    struct spares *all; /* NULL: not in the pool any more */
+    struct spares *all;      /* NULL: not in the pool any more */
+    struct sweeper *sweeper; /* borrowed */
 };
 
 struct spares {

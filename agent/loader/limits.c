@@ -171,6 +171,7 @@ bool limits_sweep(const char *name)
 {
     bool gone = true;
 
+    BUG_ON(name[0] == '\0'); /* that would be the cgroup above all keeps */
     for (size_t i = 0; i < HIERARCHIES; i++) {
         struct limits l = {.n = 1};
 
