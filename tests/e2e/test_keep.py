@@ -162,7 +162,7 @@ class Keep(ClusterTest):
         c = self.c
         c.apply(workload("fades", c.program("fades", FADES), 1, SOON +
                          "  health: {kind: exec, command: [/bin/test, -e, /tmp/ok], "
-                         "interval: 200ms, threshold: 2}\n"))
+                         "interval: 200ms, threshold: 2}\n"), check=False)
         c.watch_until("keeps", lambda k: k["status"].get("health") == "healthy",
                       "--workload", "fades")
         keep = c.watch_until("keeps", lambda k: k["status"].get("restarts", 0) >= 1,
@@ -178,7 +178,8 @@ class Keep(ClusterTest):
         health = "  health: {{kind: http, port: 8080, path: {}, interval: 200ms, startPeriod: {}}}\n"
         c.apply(workload("good", path, 1, health.format("/good", "20s")))
         c.apply(workload("bad", path, 1, SOON + health.format("/bad", "0s")))
-        c.apply(workload("tcp", path, 1, "  health: {kind: tcp, port: 8080, interval: 200ms}\n"))
+        c.apply(workload("tcp", path, 1, "  health: {kind: tcp, port: 8080, interval: 200ms, "
+                         "startPeriod: 20s}\n"))
         for name in ("good", "tcp"):
             c.watch_until("keeps", lambda k: k["status"].get("health") == "healthy",
                           "--workload", name)
